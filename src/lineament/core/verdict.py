@@ -56,11 +56,12 @@ class Calibration:
     def from_scores(cls, space: str, data: str, impostors: np.ndarray) -> Calibration:
         """Measure the ladder on scores of pairs of different people.
 
-        Rates go down to ten pairs' share of all pairs: below that a rate is chance.
+        Rates go down to thirty pairs' share of all pairs (the rule of thirty: fewer errors than
+        that leave a rate uncertain by more than 30 %; Doddington et al., 2000).
         """
         ordered = np.sort(np.asarray(impostors, np.float64))[::-1]
         total = len(ordered)
-        floor = 10 / total
+        floor = 30 / total
         rates = [r for r in _LADDER if r >= floor]
         counts = [round(r * total) for r in rates]
         scores = [float(np.nextafter(ordered[min(c, total - 1)], 2)) for c in counts]

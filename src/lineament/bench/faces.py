@@ -1,0 +1,106 @@
+"""Embeddings of a test set's faces by the whole chain: our detection, alignment, network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+
+from lineament.analyze import main_face
+from lineament.core.cards import method, methods
+from lineament.core.crops import ARCFACE_112, Crops, Template, align
+from lineament.core.embeddings import Embeddings
+from lineament.core.errors import LicenceNotAccepted
+from lineament.core.landmarks import Landmarks
+from lineament.core.media import read_image
+from lineament.core.protocols import Embedder
+
+
+@dataclass(frozen=True)
+class MainFaces:
+    """The main face of each picture, aligned to one template.
+
+    Attributes:
+        found: whether a face was found, one a picture.
+        crops: of those where it was.
+        seconds: a picture, inside the detector's network.
+    """
+
+    found: Bool[np.ndarray, " n"]
+    crops: Crops
+    seconds: float
+
+
+@cache
+def main_faces(paths: tuple[Path, ...], template: Template = ARCFACE_112) -> MainFaces:
+    """Detect and align the main face of each picture with the default detector."""
+    from lineament.see.upright import Search
+
+    detector = Search(method("yunet", "detect").load()())
+    found = np.zeros(len(paths), bool)
+    crops = []
+    for row, path in enumerate(paths):
+        image = read_image(path)
+        faces = detector([image])[0]
+        if len(faces):
+            found[row] = True
+            points = main_face(faces).points[None]
+            crops.append(align(image, Landmarks(points, "5"), template))
+    return MainFaces(found, Crops.join(crops), detector.seconds / len(paths))
+
+
+@dataclass(frozen=True)
+class EmbeddedFaces:
+    """Main faces embedded as they are and mirrored, in the order of ``faces.found``.
+
+    Attributes:
+        plain: embeddings of the crops.
+        flip: plain and mirrored embeddings added.
+        seconds: a face, inside the network, for the plain pass.
+    """
+
+    faces: MainFaces
+    plain: Embeddings
+    flip: Embeddings
+    seconds: float
+
+
+@cache
+def embedded_faces(paths: tuple[Path, ...], slug: str) -> EmbeddedFaces:
+    """Embed the main face of each picture with one method."""
+    embedder: Embedder = method(slug, "embed").load()()
+    faces = main_faces(paths, embedder.template)
+    started = time.perf_counter()
+    plain = embedder(faces.crops)
+    seconds = (time.perf_counter() - started) / max(1, len(faces.crops))
+    mirrored = Crops(
+        np.ascontiguousarray(faces.crops.pixels[:, :, ::-1]),
+        faces.crops.transforms,
+        faces.crops.template,
+    )
+    flip = Embeddings.normalised(plain.vectors + embedder(mirrored).vectors, plain.space)
+    return EmbeddedFaces(faces, plain, flip, seconds)
+
+
+def embedders(asked: Sequence[str], say=print) -> list[str]:  # noqa: ANN001
+    """Slugs to measure: those asked for, else all whose weights may be used here."""
+    if asked:
+        return [method(slug, "embed").card.slug for slug in asked]
+    from lineament.core.weights import fetch
+
+    usable = []
+    for slug, found in methods().items():
+        if found.card.verb != "embed":
+            continue
+        try:
+            for weight in found.card.weights:
+                fetch(weight)
+            usable.append(slug)
+        except LicenceNotAccepted as error:
+            say(f"left out: {error}")
+    return usable

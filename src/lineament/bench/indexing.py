@@ -1,0 +1,134 @@
+"""Indexing: time a photo against the networks' own time, and memory as the album grows.
+
+The limit of indexing is the sum of the two sessions' own time; everything else (decoding, resizing,
+aligning, storing) is overhead. Memory is the peak of a process that indexes 1,000 photos against
+one that indexes 10,000.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from lineament.bench.context import Context, Outcome, Protocol, Table
+from lineament.core.errors import MissingFile
+from lineament.measure.evidence import Result
+
+SIZES = (1_000, 10_000)
+
+
+def run(context: Context) -> Outcome:
+    """Index many copies of the album, each copy of a photo with bytes of its own."""
+    if context.album is None:
+        raise MissingFile("the sample album is needed: run this in a checkout")
+    runs = []
+    for count in SIZES:
+        context.say(f"indexing {count} photos")
+        with tempfile.TemporaryDirectory() as folder:
+            photos = Path(folder) / "photos"
+            multiply(context.album, photos, count)
+            runs.append(_index_in_a_process(photos, Path(folder) / "gallery"))
+    table = Table(
+        "Indexing copies of the sample album, one process a run",
+        ("photos#", "faces#", "ms a photo#", "networks' ms#", "overhead %#", "peak MB#"),
+        [
+            (
+                f"{r['photos']:,}",
+                f"{r['faces']:,}",
+                f"{1000 * r['seconds'] / r['photos']:.1f}",
+                f"{1000 * r['network_seconds'] / r['photos']:.1f}",
+                f"{100 * overhead(r):.1f}",
+                f"{r['peak_mb']:.0f}",
+            )
+            for r in runs
+        ],
+    )
+    growth = runs[-1]["peak_mb"] / runs[0]["peak_mb"] - 1
+    data = f"the sample album, repeated to {SIZES[0]:,} and {SIZES[1]:,} photos"
+    common = {"method": "lineament", "protocol": "indexing", "data": data, "data_hash": ""}
+    return Outcome(
+        [table],
+        [
+            Result(
+                **common,
+                metric="time beyond the networks' own, as a share of it",
+                ours=overhead(runs[0]),
+                baseline="the two sessions' own time",
+                baseline_value=0.0,
+                higher_is_better=False,
+                note="required: under 0.25",
+            ),
+            Result(
+                **common,
+                metric="growth of peak memory from 1,000 to 10,000 photos",
+                ours=growth,
+                baseline="memory of 1,000 photos",
+                baseline_value=0.0,
+                higher_is_better=False,
+                note=f"required: under 0.20; peak of {runs[-1]['peak_mb']:.0f} MB",
+            ),
+        ],
+    )
+
+
+def overhead(figures: dict[str, float]) -> float:
+    """Time outside the networks, as a share of the time inside them."""
+    return figures["seconds"] / figures["network_seconds"] - 1
+
+
+def multiply(album: Path, folder: Path, count: int) -> None:
+    """Fill a folder with `count` photos: the album's readable ones in turn, each with a trailer
+    that changes its content's hash and nothing else."""
+    from lineament.core.errors import UnreadableImage
+    from lineament.core.media import image_files, read_image
+
+    sources = []
+    for path in image_files(album):
+        try:
+            read_image(path)
+        except UnreadableImage:
+            continue
+        if path.suffix.lower() in {".jpg", ".jpeg", ".png"}:
+            sources.append(path)
+    folder.mkdir(parents=True)
+    for number in range(count):
+        source = sources[number % len(sources)]
+        data = source.read_bytes() + f"\ncopy {number}".encode()
+        (folder / f"{number:06d}{source.suffix}").write_bytes(data)
+
+
+def _index_in_a_process(photos: Path, gallery: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", __name__, str(photos), str(gallery)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def _main(photos: str, gallery: str) -> None:
+    from lineament.analyze import Analyzer
+    from lineament.ingest import index_folder
+    from lineament.know.gallery import Gallery
+
+    analyzer = Analyzer.of()
+    embedder = analyzer.embedder
+    assert embedder is not None
+    with Gallery.open(Path(gallery), space=embedder.space, dimension=embedder.dimension) as album:
+        tally = index_folder(Path(photos), album, analyzer)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures = {
+        "photos": tally.indexed,
+        "faces": tally.faces,
+        "seconds": tally.seconds,
+        "network_seconds": tally.network_seconds,
+        "peak_mb": peak,
+    }
+    print(json.dumps(figures))
+
+
+PROTOCOL = Protocol("indexing", "time a photo and memory of `lineament index`", run)
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])

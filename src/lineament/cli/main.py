@@ -1,0 +1,218 @@
+"""The command ``lineament``. This file knows words and options; each command's work is elsewhere
+and imported when it is asked for, so that ``lineament --help`` is instant."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from lineament import __version__
+from lineament.core.errors import LineamentError
+
+EPILOG = """\
+exit codes: 0 done, 2 wrong usage, 3 a file cannot be used, 4 a weight cannot be had,
+5 the gallery cannot be used, 130 interrupted. Photos never leave this machine.
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="lineament",
+        description="Find faces in photos, tell who is who, and answer for every decision.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"lineament {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _describing(commands)
+    _indexing(commands)
+    _people(commands)
+    _deciding(commands)
+    _erasing(commands)
+    _catalogues(commands)
+    return parser
+
+
+def _command(
+    commands, name: str, run: str, help_line: str, more: str = ""
+) -> argparse.ArgumentParser:  # noqa: ANN001
+    description = f"{help_line[0].upper()}{help_line[1:]}. {more}".strip()
+    parser = commands.add_parser(name, help=help_line, description=description)
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="print JSON for scripts")
+    return parser
+
+
+def _networks(parser: argparse.ArgumentParser, *, embedder: bool = True) -> None:
+    group = parser.add_argument_group("methods (`lineament methods` lists them)")
+    group.add_argument("--detector", default="yunet", metavar="SLUG", help="default: yunet")
+    if embedder:
+        group.add_argument("--embedder", default="sface", metavar="SLUG", help="default: sface")
+        group.add_argument(
+            "--flip", action="store_true", help="embed mirrored faces too: slower, more accurate"
+        )
+    group.add_argument(
+        "--small-faces", action="store_true", help="look a second time, closer, for small faces"
+    )
+    group.add_argument(
+        "--as-is", action="store_true", help="do not try other turns where nobody is found"
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="of each network; default: all")
+
+
+def _gallery(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--gallery",
+        type=Path,
+        metavar="FILE",
+        default=os.environ.get("LINEAMENT_GALLERY"),
+        help="the gallery; default: $LINEAMENT_GALLERY, else one in your data folder",
+    )
+
+
+def _rate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--false-match-rate",
+        type=float,
+        default=1e-3,
+        metavar="RATE",
+        help="share of pairs of strangers that may pass as one person; default: 0.001",
+    )
+
+
+def _describing(commands) -> None:  # noqa: ANN001
+    p = _command(commands, "analyze", "describe:analyze", "find and describe the faces of photos")
+    p.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    p.add_argument("--draw", type=Path, metavar="FILE", help="also draw the faces of one photo")
+    _networks(p, embedder=False)
+    p = _command(
+        commands,
+        "verify",
+        "describe:verify",
+        "say whether two photos show the same person",
+        "Compares the largest face of each photo.",
+    )
+    p.add_argument("a", type=Path, metavar="A")
+    p.add_argument("b", type=Path, metavar="B")
+    _rate(p)
+    p.add_argument("--exit-code", action="store_true", help="exit with 1 where they differ")
+    _networks(p)
+
+
+def _indexing(commands) -> None:  # noqa: ANN001
+    p = _command(
+        commands,
+        "index",
+        "album:index",
+        "read a folder of photos into a gallery of people",
+        "Photos already known by their content are not read again; safe to stop and repeat.",
+    )
+    p.add_argument("folder", type=Path, metavar="FOLDER")
+    _gallery(p)
+    p.add_argument("--prune", action="store_true", help="drop photos whose files are gone")
+    p.add_argument("--again", action="store_true", help="also take back photos told to forget")
+    _networks(p)
+    p = _command(commands, "search", "album:search", "find the people of a photo in the gallery")
+    p.add_argument("photo", type=Path, metavar="PHOTO")
+    _gallery(p)
+    _rate(p)
+    p.add_argument("--limit", type=int, default=10, metavar="N", help="matches a face; default: 10")
+    p.add_argument("--approximate", action="store_true", help="faster, for very large galleries")
+    _networks(p)
+    p = _command(commands, "report", "album:report", "write people and photos as one HTML page")
+    _gallery(p)
+    p.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE")
+
+
+def _people(commands) -> None:  # noqa: ANN001
+    p = _command(commands, "people", "album:people", "list the people of the gallery")
+    _gallery(p)
+    p.add_argument(
+        "--regroup", action="store_true", help="group all faces anew first; decisions hold"
+    )
+    p = _command(commands, "name", "album:name", "give a person a name")
+    p.add_argument("person", metavar="PERSON", help="id or present name")
+    p.add_argument("name", metavar="NAME")
+    _gallery(p)
+
+
+def _deciding(commands) -> None:  # noqa: ANN001
+    p = _command(commands, "merge", "album:merge", "say that two people are one")
+    p.add_argument("a", metavar="PERSON")
+    p.add_argument("b", metavar="PERSON")
+    _gallery(p)
+    p = _command(commands, "split", "album:split", "take faces out of a person into a new one")
+    p.add_argument("person", metavar="PERSON")
+    p.add_argument(
+        "faces", nargs="+", type=int, metavar="FACE", help="face ids, from people --json"
+    )
+    _gallery(p)
+    p = _command(commands, "different", "album:different", "say that two people are not the same")
+    p.add_argument("a", metavar="PERSON")
+    p.add_argument("b", metavar="PERSON")
+    _gallery(p)
+
+
+def _erasing(commands) -> None:  # noqa: ANN001
+    p = _command(
+        commands,
+        "forget",
+        "album:forget",
+        "erase a person or a photo for good",
+        "Removes rows, vectors, crops, journals and reports. Your photo files are not touched.",
+    )
+    what = p.add_mutually_exclusive_group(required=True)
+    what.add_argument("--person", metavar="PERSON", help="id or name")
+    what.add_argument("--photo", type=Path, metavar="PHOTO")
+    _gallery(p)
+    p.add_argument("--yes", action="store_true", help="do not ask")
+    p = _command(commands, "consent", "album:consent", "note a person's consent, or its end")
+    p.add_argument("person", metavar="PERSON")
+    p.add_argument("--stated-by", required=True, metavar="WHO", help="who stated it")
+    p.add_argument("--note", default="", metavar="TEXT")
+    p.add_argument("--withdraw", action="store_true", help="note the end of the consent")
+    _gallery(p)
+
+
+def _catalogues(commands) -> None:  # noqa: ANN001
+    p = _command(commands, "methods", "catalogue:methods", "list methods and what they have shown")
+    p.add_argument("slug", nargs="?", metavar="SLUG", help="show one card whole")
+    p = _command(commands, "models", "catalogue:models", "list, fetch and check weights")
+    p.add_argument("names", nargs="*", metavar="NAME")
+    p.add_argument("--fetch", action="store_true", help="fetch the named weights ahead of use")
+    p.add_argument("--verify", action="store_true", help="check the cached weights' hashes")
+    p.add_argument(
+        "--accept", action="store_true", help="accept the terms of the named research-only weights"
+    )
+    p = _command(commands, "bench", "bench:bench", "measure methods and write the evidence")
+    p.add_argument("protocol", nargs="?", metavar="PROTOCOL")
+    p.add_argument("methods", nargs="*", metavar="METHOD")
+    p.add_argument("--all", action="store_true", help="every protocol")
+    p.add_argument("--data", type=Path, metavar="FOLDER", help="default: $LINEAMENT_DATA")
+    p.add_argument("--out", type=Path, default=Path("evidence"), metavar="FOLDER")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code. Errors are one line on standard error."""
+    options = build_parser().parse_args(arguments)
+    module, _, function = options.run.partition(":")
+    try:
+        return getattr(import_module(f"lineament.cli.{module}"), function)(options) or 0
+    except LineamentError as error:
+        print(f"lineament: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("lineament: interrupted; what was done is kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader has gone: leave without Python's own complaint at shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

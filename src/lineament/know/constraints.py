@@ -1,0 +1,154 @@
+"""What the user decided, and what a photo implies, about which faces may be one person."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int, Int64
+
+from lineament.core.errors import BadInput
+
+Rows = Sequence[int] | Int[np.ndarray, " k"]
+Sides = tuple[Int64[np.ndarray, " a"], Int64[np.ndarray, " b"]]
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """The user's word on who is who, as rows of faces.
+
+    Attributes:
+        same: each a set of faces of one person.
+        different: each two sets of faces without a person in common.
+    """
+
+    same: tuple[Int64[np.ndarray, " k"], ...]
+    different: tuple[Sides, ...]
+
+    @classmethod
+    def of(
+        cls, n: int, same: Sequence[Rows], different: Sequence[tuple[Rows, Rows]]
+    ) -> Decisions:
+        """Decisions on `n` faces.
+
+        Raises:
+            BadInput: there is no such face, or the decisions contradict each other.
+        """
+        decisions = cls(
+            tuple(_rows(faces, n) for faces in same),
+            tuple((_rows(a, n), _rows(b, n)) for a, b in different),
+        )
+        person = join(n, decisions.same)
+        for a, b in decisions.different:
+            for shared in np.intersect1d(person[a], person[b])[:1]:
+                one, other = a[person[a] == shared].min(), b[person[b] == shared].min()
+                raise BadInput(
+                    f"faces {one} and {other} were called different people, "
+                    "and by other decisions the same: take one of the decisions back"
+                )
+        return decisions
+
+    def moved(self, rank: Int64[np.ndarray, " n"]) -> Decisions:
+        """The same decisions where each face's row has become its `rank`."""
+        return Decisions(
+            tuple(rank[faces] for faces in self.same),
+            tuple((rank[a], rank[b]) for a, b in self.different),
+        )
+
+
+def first_groups(
+    known: Int[np.ndarray, " n"], decisions: Decisions
+) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " k"]]:
+    """Groups of faces that are one person from the start, and the faces to search for.
+
+    People that the decisions say are more than one lose their hold: their faces count as new.
+
+    Args:
+        known: the person each face is known to be, or -1.
+        decisions: which do not contradict each other.
+
+    Returns:
+        The group of each face, numbered in the order of their first faces, and the rows of faces
+        that are of no known person.
+    """
+    group = join(len(known), [*decisions.same, *_members(known)])
+    torn = [np.intersect1d(group[a], group[b]) for a, b in decisions.different]
+    if any(map(len, torn)):
+        known = np.where(np.isin(group, np.concatenate(torn)), -1, known)
+        group = join(len(known), [*decisions.same, *_members(known)])
+    return group, np.flatnonzero(known < 0)
+
+
+class Constraints:
+    """Which groups may not become one; told of every merge."""
+
+    def __init__(
+        self,
+        group: Int64[np.ndarray, " n"],
+        photos: Int[np.ndarray, " n"] | None,
+        different: Iterable[Sides],
+    ) -> None:
+        """
+        Args:
+            group: of each face.
+            photos: the photo of each face; None where faces of one photo may be one person.
+            different: sets of faces without a person in common.
+        """
+        self._photos: defaultdict[int, set[int]] = defaultdict(set)
+        # Decision number i has sides 2 i and 2 i + 1; sides that differ in the last bit are apart.
+        self._sides: defaultdict[int, set[int]] = defaultdict(set)
+        if photos is not None:
+            for owner, photo in zip(group.tolist(), photos.tolist(), strict=True):
+                self._photos[owner].add(photo)
+        for number, sides in enumerate(different):
+            for side, faces in enumerate(sides):
+                for owner in group[faces].tolist():
+                    self._sides[owner].add(2 * number + side)
+
+    def between(self, a: int, b: int) -> bool:
+        """Whether groups `a` and `b` must stay apart."""
+        if not self._photos.get(a, _NONE).isdisjoint(self._photos.get(b, _NONE)):
+            return True
+        opposite = self._sides.get(b, _NONE)
+        return any(side ^ 1 in opposite for side in self._sides.get(a, _NONE))
+
+    def merge(self, kept: int, gone: int) -> None:
+        """Group `gone` is now part of `kept`."""
+        for marks in (self._photos, self._sides):
+            if gone in marks:
+                marks[kept] |= marks.pop(gone)
+
+
+_NONE: frozenset[int] = frozenset()
+
+
+def join(n: int, sets: Iterable[Int64[np.ndarray, " k"]]) -> Int64[np.ndarray, " n"]:
+    """Groups of `n` faces where all of a set are in one, numbered in order of their first faces."""
+    parent = list(range(n))
+
+    def find(face: int) -> int:
+        while parent[face] != face:
+            parent[face] = face = parent[parent[face]]
+        return face
+
+    for faces in sets:
+        for other in faces[1:].tolist():
+            a, b = find(int(faces[0])), find(other)
+            parent[max(a, b)] = min(a, b)
+    return np.unique([find(face) for face in range(n)], return_inverse=True)[1].astype(np.int64)
+
+
+def _members(known: Int[np.ndarray, " n"]) -> list[Int64[np.ndarray, " k"]]:
+    """The faces of each known person."""
+    faces = np.argsort(known, kind="stable")
+    faces = faces[known[faces] >= 0]
+    return np.split(faces, np.flatnonzero(np.diff(known[faces])) + 1)
+
+
+def _rows(faces: Rows, n: int) -> Int64[np.ndarray, " k"]:
+    rows = np.unique(np.asarray(faces, np.int64))
+    if len(rows) and not 0 <= rows[0] <= rows[-1] < n:
+        raise BadInput(f"a decision is about face {rows[-1]}, and there are {n} faces")
+    return rows

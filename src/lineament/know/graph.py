@@ -1,0 +1,88 @@
+"""Who might be who: for each face, the faces most like it. The edges that clustering works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+BLOCK = 4096
+"""Faces searched for at a time; bounds the memory of a search."""
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Pairs of faces that are alike, each pair once.
+
+    Attributes:
+        pairs: rows of the two faces, the smaller first, in rising order.
+        crowd: for each face searched for, how many others it is at least `near` alike (at most k).
+    """
+
+    pairs: Int64[np.ndarray, "e 2"]
+    crowd: Int64[np.ndarray, " q"]
+
+
+def neighbour_graph(
+    vectors: Float32[np.ndarray, "n d"],
+    queries: Int64[np.ndarray, " q"],
+    k: int,
+    *,
+    floor: float,
+    near: float,
+    exact_work: float = 9e10,
+) -> Graph:
+    """Join each face of `queries` to its `k` most similar faces of all `vectors`.
+
+    Exact by inner products up to `exact_work` of them; beyond that an inverted file searches 64 of
+    its cells, which misses a few of the faint neighbours.
+
+    Args:
+        vectors: unit rows, all faces.
+        queries: rows to search for.
+        k: neighbours a face.
+        floor: cosine below which faces are not joined.
+        near: cosine from which faces count as a crowd.
+        exact_work: most inner products (q times n) to compute.
+    """
+    n = len(vectors)
+    index = _flat(vectors) if len(queries) * n <= exact_work else _inverted_file(vectors)
+    found = [np.empty((0, 2), np.int64)]
+    crowd = [np.empty(0, np.int64)]
+    for start in range(0, len(queries), BLOCK):
+        rows = queries[start : start + BLOCK]
+        cosines, others = index.search(vectors[rows], min(k + 1, n))
+        sources = np.broadcast_to(rows[:, None], others.shape)
+        real = (others != sources) & (others >= 0)
+        joined = real & (cosines >= floor)
+        found.append(np.stack([sources[joined], others[joined]], axis=1))
+        crowd.append((real & (cosines >= near)).sum(axis=1))
+    return Graph(unique_pairs(np.concatenate(found), n), np.concatenate(crowd))
+
+
+def unique_pairs(pairs: Int64[np.ndarray, "e 2"], n: int) -> Int64[np.ndarray, "u 2"]:
+    """Each pair of two different numbers below `n` once, the smaller first, in rising order."""
+    keys = np.unique(pairs.min(axis=1) * n + pairs.max(axis=1))
+    unique = np.stack([keys // n, keys % n], axis=1)
+    return unique[unique[:, 0] != unique[:, 1]]
+
+
+def _flat(vectors: Float32[np.ndarray, "n d"]):
+    from faiss import IndexFlatIP
+
+    index = IndexFlatIP(vectors.shape[1])
+    index.add(vectors)  # pyright: ignore[reportCallIssue]
+    return index
+
+
+def _inverted_file(vectors: Float32[np.ndarray, "n d"]):
+    from faiss import METRIC_INNER_PRODUCT, IndexFlatIP, IndexIVFFlat
+
+    n, dimension = vectors.shape
+    cells = max(1, int(4 * n**0.5))
+    index = IndexIVFFlat(IndexFlatIP(dimension), dimension, cells, METRIC_INNER_PRODUCT)
+    index.train(vectors[:: max(1, n // (64 * cells))])  # pyright: ignore[reportCallIssue]
+    index.add(vectors)  # pyright: ignore[reportCallIssue]
+    index.nprobe = min(64, cells)
+    return index

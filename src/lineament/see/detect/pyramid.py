@@ -1,0 +1,151 @@
+"""One picture looked at in several sizes, so that neither large nor small faces fall through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from jaxtyping import Bool, Float64
+
+from lineament.core.faces import Faces
+from lineament.core.geometry import nms
+from lineament.core.image import Image
+from lineament.core.landmarks import Landmarks
+from lineament.core.protocols import Detector
+from lineament.see.detect.grid import fit, resize, to_picture
+
+_SEAM = 64
+"""Pixels of a face, in the size that is looked at, at which one size hands over to the next. Every
+detector here is at its best there, both above and below."""
+_COARSE = 4
+"""The coarse look is this much smaller than the plain one: at 1280 pixels it sees a face that
+fills the picture as 320 pixels, and costs a sixteenth."""
+_CLOSE = 2
+"""The close look is this much larger than the plain one."""
+_OVERLAP = 2 * _SEAM
+"""Pixels that neighbouring tiles share: a small face and what surrounds it lie whole in one."""
+
+
+class BoundedDetector(Detector, Protocol):
+    """A detector that says how it is best used."""
+
+    @property
+    def max_side(self) -> int:
+        """It looks at no side longer than this, pixels."""
+        ...
+
+    @property
+    def confident(self) -> float:
+        """A score that upright faces in plain view mostly reach and turned ones mostly do not."""
+        ...
+
+    @property
+    def nms_iou(self) -> float:
+        """Two boxes that overlap by more than this are one face."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A part of a picture in some size.
+
+    Attributes:
+        image: what is looked at.
+        scale: pixels of the view per pixel of the picture, x and y.
+        origin: of the view in the scaled picture.
+        cell: x1, y1, x2, y2 in the scaled picture: faces centred here are this view's to find.
+        sizes: least and greatest length of a box's longer side that is this view's to find.
+    """
+
+    image: Image
+    scale: Float64[np.ndarray, " 2"]
+    origin: tuple[float, float] = (0, 0)
+    cell: tuple[float, float, float, float] = (-np.inf, -np.inf, np.inf, np.inf)
+    sizes: tuple[float, float] = (0, np.inf)
+
+    def place(self, faces: Faces) -> Faces:
+        """Those faces that are this view's to find, in the picture's pixels."""
+        faces = faces[self._own(faces)]
+        boxes = to_picture(faces.boxes.reshape(-1, 2, 2) + self.origin, self.scale)
+        points = to_picture(faces.landmarks.points + self.origin, self.scale)
+        return Faces(boxes.reshape(-1, 4), scores=faces.scores, landmarks=Landmarks(points, "5"))
+
+    def _own(self, faces: Faces) -> Bool[np.ndarray, " n"]:
+        low, high = faces.boxes[:, :2], faces.boxes[:, 2:]
+        size = (high - low).max(axis=1)
+        centre = (low + high) / 2 + self.origin
+        inside = ((centre >= self.cell[:2]) & (centre < self.cell[2:])).all(axis=1)
+        return inside & (size >= self.sizes[0]) & (size < self.sizes[1])
+
+
+def look(detector: BoundedDetector, images: Sequence[Image], close: bool) -> list[Faces]:
+    """The faces of each picture, from two sizes or three, best score first.
+
+    The plain look has the size that the detector asks for. A coarse look finds faces too large for
+    it. A close look, in overlapping tiles, finds small ones for some four times the time.
+
+    Args:
+        detector: looks at each view.
+        images: pictures.
+        close: take the close look too.
+    """
+    views = [list(_views(image, detector.max_side, close)) for image in images]
+    found = iter(detector([view.image for group in views for view in group]))
+    return [
+        _merge([view.place(faces) for view, faces in zip(group, found, strict=False)], detector)
+        for group in views
+    ]
+
+
+def _views(image: Image, max_side: int, close: bool) -> Iterator[_View]:
+    plain = fit(image.pixels, max_side)
+    yield _View(Image(plain), _scale(plain, image))
+    if max(plain.shape) >= _COARSE * _SEAM:
+        coarse = resize(plain, 1 / _COARSE)
+        yield _View(Image(coarse), _scale(coarse, image), sizes=(_SEAM, np.inf))
+    if close:
+        ratio = _CLOSE * max(plain.shape) / max(image.pixels.shape)
+        yield from _tiles(resize(image.pixels, ratio), image, max_side)
+
+
+def _tiles(pixels: np.ndarray, image: Image, max_side: int) -> Iterator[_View]:
+    """The enlarged picture in equal tiles that share a strip with each neighbour."""
+    scale = _scale(pixels, image)
+    for y1, y2, top, bottom in _cuts(pixels.shape[0], max_side):
+        for x1, x2, left, right in _cuts(pixels.shape[1], max_side):
+            yield _View(
+                Image(pixels[y1:y2, x1:x2]),
+                scale,
+                origin=(x1, y1),
+                cell=(left, top, right, bottom),
+                sizes=(0, _SEAM),
+            )
+
+
+def _cuts(length: int, limit: int) -> list[tuple[int, int, float, float]]:
+    """An axis in tiles no longer than `limit`: where each begins and ends, and its own cell."""
+    count = max(1, -(-(length - _OVERLAP) // max(1, limit - _OVERLAP)))
+    starts = [round(i * (length - _OVERLAP) / count) for i in range(count)]
+    ends = [start + _OVERLAP for start in starts[1:]] + [length]
+    borders = [-np.inf, *(start + _OVERLAP / 2 for start in starts[1:]), np.inf]
+    return [
+        (start, end, low, high)
+        for start, end, (low, high) in zip(starts, ends, pairwise(borders), strict=True)
+    ]
+
+
+def _scale(pixels: np.ndarray, image: Image) -> Float64[np.ndarray, " 2"]:
+    return np.asarray([pixels.shape[1] / image.width, pixels.shape[0] / image.height])
+
+
+def _merge(parts: Sequence[Faces], detector: BoundedDetector) -> Faces:
+    """All views' faces, each once: the look with the best score speaks for it."""
+    faces = Faces(
+        np.concatenate([part.boxes for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        landmarks=Landmarks(np.concatenate([part.landmarks.points for part in parts]), "5"),
+    )
+    return faces[nms(faces.boxes, faces.scores, detector.nms_iou)]

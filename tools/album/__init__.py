@@ -1,0 +1,1 @@
+"""The rooms of `make_album`: studio, composition, scenes, darkroom."""
