@@ -76,15 +76,16 @@ def take(order: Order, studio: Studio, rng: Rng) -> Photo:
     if order.kind == "no-face":
         size = ((512, 384), (480, 480), (400, 512))[rng.integers(3)]
         return develop(Photo("no-face", SCENES[order.variant % len(SCENES)](size, rng)), rng)
-    turn = 0.5 if len(order.people) > 1 else 0.8
-    portraits = [studio.portrait(person, rng, turn) for person in order.people]
+    apart = order.kind in ("group", "tiny") or (order.kind == "plain" and order.variant == 3)
+    shoot = studio.standing_clear if apart else studio.portrait
+    portraits = [shoot(person, rng) for person in order.people]
     if order.kind == "group":
         photo = group(portraits, rng)
     elif order.kind == "tiny":
         photo = crowd(portraits, rng)
     elif order.kind == "cut":
         photo = cut(portraits[0], rng, order.variant)
-    elif order.kind == "plain" and order.variant == 3:
+    elif apart:
         photo = wide(portraits[0], rng)
     else:
         photo = close(portraits[0], rng, order.kind)
@@ -162,9 +163,8 @@ def finder(folder: Path | None) -> Find:
     """How a weight's file name becomes a path: from `folder`, or fetched and checked."""
     if folder:
         return lambda file: folder / file
-    from lineament.core.weights import fetch
-
     from lineament.core.cards import weights
+    from lineament.core.weights import fetch
 
     records = {weight.file: weight for weight in (*WEIGHTS, *weights().values())}
     return lambda file: fetch(records[file])

@@ -7,6 +7,7 @@ committed by itself, so that a killed run loses at most the photo in hand.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -17,7 +18,8 @@ from pathlib import Path
 from lineament.analyze import Analyzer
 from lineament.core.errors import UnreadableImage
 from lineament.core.image import Image
-from lineament.core.media import Limits, decode, encode_jpeg, image_files, read_bytes
+from lineament.core.headers import Limits
+from lineament.core.media import decode, encode_jpeg, image_files, read_bytes
 from lineament.know.gallery import FaceRecord, Gallery, PhotoRecord
 from lineament.know.grouping import regroup
 from lineament.see.quality import thumbnail
@@ -36,6 +38,7 @@ class Tally:
         known: files whose content was known already (copies, moved files).
         indexed: photos newly read.
         faces: found in those.
+        forgotten: photos left out because they were told to forget.
         skipped: files that could not be read, with the reason.
         missing: files of an earlier run that are gone from the folder.
         people: in the gallery at the end.
@@ -48,6 +51,7 @@ class Tally:
     known: int = 0
     indexed: int = 0
     faces: int = 0
+    forgotten: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
     missing: int = 0
     people: int = 0
@@ -74,6 +78,7 @@ def index_folder(
     *,
     limits: Limits = INDEX_LIMITS,
     prune: bool = False,
+    again: bool = False,
     readers: int = 2,
     on_photo: Callable[[Tally], None] | None = None,
 ) -> Tally:
@@ -85,6 +90,7 @@ def index_folder(
         analyzer: must compute embeddings of the gallery's space, and quality.
         limits: on what a file may ask for.
         prune: also drop photos of this folder whose files are gone.
+        again: also take in photos that were told to forget.
         readers: threads that decode ahead.
         on_photo: called after each file with the tally so far.
 
@@ -93,6 +99,7 @@ def index_folder(
         GalleryError: the gallery cannot be written.
     """
     started, before = time.perf_counter(), analyzer.seconds
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100  (a linked album keeps its name)
     tally = Tally()
     seen: set[str] = set()
 
@@ -100,22 +107,25 @@ def index_folder(
         for path in image_files(folder):
             tally.found += 1
             seen.add(path.as_posix())
-            stat = path.stat()
-            if gallery.seen(path.as_posix(), stat.st_size, stat.st_mtime_ns):
+            size, mtime_ns = _facts(path)
+            if gallery.seen(path.as_posix(), size, mtime_ns):
                 tally.unchanged += 1
             else:
                 yield path
 
-    known = gallery.digests()
-    for loaded in _read_ahead(new_files(), known, limits, readers):
-        _store(loaded, gallery, analyzer, known, tally)
-        if on_photo:
-            on_photo(tally)
-    gone = gallery.missing_under(folder, seen)
-    tally.missing = len(gone)
-    if prune:
-        gallery.prune(gone)
-    tally.people = regroup(gallery)
+    with gallery.writing():
+        known = gallery.digests()
+        for loaded in _read_ahead(new_files(), known, limits, readers):
+            if again and gallery.is_forgotten(loaded.digest):
+                gallery.take_back_forgotten(loaded.digest)
+            _store(loaded, gallery, analyzer, known, tally)
+            if on_photo:
+                on_photo(tally)
+        gone = gallery.missing_under(folder, seen)
+        tally.missing = len(gone)
+        if prune:
+            gallery.prune(gone)
+        tally.people = regroup(gallery)
     tally.seconds = time.perf_counter() - started
     tally.network_seconds = analyzer.seconds - before
     return tally
@@ -136,15 +146,23 @@ def _read_ahead(
 
 
 def _load(path: Path, known: Collection[str], limits: Limits) -> _Loaded:
-    stat = path.stat()
-    digest = ""
+    digest, facts = "", _facts(path)
     try:
         data = read_bytes(path, limits)
         digest = hashlib.sha256(data).hexdigest()
         image = None if digest in known else decode(data, limits=limits, name=path.as_posix())
-        return _Loaded(path, digest, stat.st_size, stat.st_mtime_ns, image)
+        return _Loaded(path, digest, *facts, image)
     except UnreadableImage as error:
-        return _Loaded(path, digest, stat.st_size, stat.st_mtime_ns, error=error)
+        return _Loaded(path, digest, *facts, error=error)
+
+
+def _facts(path: Path) -> tuple[int, int]:
+    """Size and time of change; zeros for a file that has gone in the meantime."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _store(
@@ -154,12 +172,21 @@ def _store(
     if loaded.error:
         gallery.skip(path, loaded.error, loaded.size, loaded.mtime_ns)
         tally.skipped.append((path, loaded.error.reason))
+    elif gallery.is_forgotten(loaded.digest):
+        tally.forgotten += 1
     elif loaded.image is None or loaded.digest in known:
         gallery.add_path(loaded.digest, path, loaded.size, loaded.mtime_ns)
         tally.known += 1
     else:
         records = describe(loaded.image, analyzer)
-        photo = PhotoRecord.of(loaded.image, loaded.digest, path, loaded.size, loaded.mtime_ns)
+        photo = PhotoRecord(
+            loaded.digest,
+            path,
+            loaded.size,
+            loaded.mtime_ns,
+            round(loaded.image.width / loaded.image.scale),
+            round(loaded.image.height / loaded.image.scale),
+        )
         gallery.add_photo(photo, records)
         known.add(loaded.digest)
         tally.indexed += 1

@@ -7,6 +7,7 @@ import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,10 @@ from lineament.core.dlib_dat import (
     Relu,
     read_network,
 )
-from lineament.core.errors import WeightError
-from lineament.know.embed.dlib_resnet import DLIB_150, to_onnx
+from lineament.core.errors import Offline, SourceUnavailable, WeightError
+from lineament.core.sessions import Session
+from lineament.core.weights import fetch
+from lineament.know.embed.dlib_resnet import CARD, DLIB_150, convert, to_onnx
 
 REALS = b"\x03\x0a\xd7\xa3\x81\x1c" + b"\x03\x9a\x99\x99\x81\x18"
 """0.04 and 0.6 in single precision, as they stand in dlib's own file."""
@@ -199,15 +202,6 @@ def forward(network: Network, pixels: np.ndarray) -> np.ndarray:
     return x
 
 
-def run(model: bytes, pixels: np.ndarray) -> np.ndarray:
-    from onnxruntime import InferenceSession, SessionOptions
-
-    options = SessionOptions()
-    options.intra_op_num_threads = 1
-    session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"pixels": pixels.astype(np.float32)})[0])
-
-
 def test_a_network_is_read_as_it_was_written() -> None:
     written, found = small_network(), read_network(SMALL)
     assert found.pixels == written.pixels
@@ -222,19 +216,21 @@ def test_the_writer_writes_what_dlib_writes() -> None:
     assert SMALL.startswith(b"\x01\x01\x01\x0dloss_metric_2\x03\x0a\xd7\xa3\x81\x1c")
 
 
-def test_the_model_computes_what_the_layers_mean() -> None:
-    from onnx import checker
+def test_the_model_computes_what_the_layers_mean(tmp_path: Path) -> None:
+    import onnx
 
     network = small_network()
     model = to_onnx(network)
-    checker.check_model(model, full_check=True)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, tmp_path / "small.onnx")
     pixels = np.random.default_rng(1).integers(0, 256, (3, 3, 17, 15))
+    (found,) = Session(tmp_path / "small.onnx", threads=1).run(pixels.astype(np.float32))
     expected = np.stack([forward(network, one) for one in pixels])
-    np.testing.assert_allclose(run(model.SerializeToString(), pixels), expected, atol=1e-4)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_cut_file_is_refused() -> None:
-    for length in range(len(SMALL)):
+    for length in (*range(80), *range(80, len(SMALL), 13), len(SMALL) - 1):
         with pytest.raises(WeightError, match="byte"):
             read_network(SMALL[:length])
 
@@ -244,10 +240,11 @@ def test_bytes_after_the_end_are_refused() -> None:
         read_network(SMALL + b"\0")
 
 
-def damaged(data: bytes) -> Iterator[bytes]:
-    for at in range(len(data)):
-        for value in (0x00, 0x88, 0xFF, data[at] ^ 0x01):
-            yield data[:at] + bytes([value]) + data[at + 1 :]
+def damaged(data: bytes, count: int) -> Iterator[bytes]:
+    random = np.random.default_rng(0)
+    for at in random.choice(len(data), count, replace=False):
+        value = random.choice([0x00, 0x88, 0xFF, data[at] ^ 0x01])
+        yield data[:at] + bytes([value]) + data[at + 1 :]
 
 
 def survives(data: bytes) -> bool:
@@ -259,7 +256,7 @@ def survives(data: bytes) -> bool:
 
 
 def test_damage_is_refused_or_only_changes_numbers() -> None:
-    outcomes = [survives(data) for data in damaged(SMALL)]
+    outcomes = [survives(data) for data in damaged(SMALL, 300)]
     assert 0.2 < np.mean(outcomes) < 0.95  # some reach each end
 
 
@@ -345,3 +342,42 @@ def test_points_lie_where_dlibs_chips_have_them(dlib: Any, side: int) -> None:
         light = chip * (np.hypot(columns - x, rows - y) < 10.0)
         centre = (np.sum(light * columns) / light.sum(), np.sum(light * rows) / light.sum())
         np.testing.assert_allclose(centre, (x, y), atol=0.3)
+
+
+@pytest.fixture(scope="module")
+def weight() -> Path:
+    try:
+        return fetch(CARD.weights[0])
+    except (Offline, SourceUnavailable) as error:
+        pytest.skip(f"dlib's weights cannot be had: {error}")
+
+
+@pytest.fixture(scope="module")
+def descriptors(dlib: Any, weight: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Ours and dlib's descriptors of a stack of pictures of 150 x 150."""
+    model = tmp_path_factory.mktemp("dlib") / "converted.onnx"
+    model.write_bytes(convert(weight))
+    session, oracle = Session(model, threads=1), dlib.face_recognition_model_v1(str(weight))
+
+    def both(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        (ours,) = session.run(pictures.transpose(0, 3, 1, 2).astype(np.float32))
+        return ours, np.asarray([oracle.compute_face_descriptor(one) for one in pictures])
+
+    return both
+
+
+def test_descriptors_are_dlibs_on_noise_and_flat_pictures(descriptors: Any) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (4, 150, 150, 3), np.uint8)
+    flat = np.stack([np.full((150, 150, 3), value, np.uint8) for value in (0, 255)])
+    ours, theirs = descriptors(np.concatenate([noise, flat]))
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+def test_descriptors_are_dlibs_on_faces(descriptors: Any, shared_data: Path) -> None:
+    from PIL import Image
+
+    files = sorted((shared_data / "lfw" / "images").iterdir())[::800]
+    pictures = [Image.open(file).convert("RGB").resize((150, 150)) for file in files]
+    ours, theirs = descriptors(np.stack([np.asarray(picture) for picture in pictures]))
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    assert np.abs(theirs[0] - theirs[1]).max() > 0.05

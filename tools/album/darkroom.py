@@ -56,4 +56,7 @@ def save(path: Path, pixels: Array, quality: int = 80, orientation: int = 1) -> 
         text.add_text("Software", MARK)
         text.add_itxt("XML:com.adobe.xmp", XMP)
         options = {"exif": exif.tobytes(), "pnginfo": text, "optimize": True}
-    Pil.fromarray(pixels).save(path, **options)
+    picture = Pil.fromarray(pixels)
+    if path.suffix == ".png":  # with a palette: a quarter of the bytes
+        picture = picture.quantize(96, dither=Pil.Dither.NONE)
+    picture.save(path, **options)

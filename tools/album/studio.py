@@ -51,6 +51,12 @@ class Portrait:
         """(FRAME, FRAME) float32 in 0..1: how much of each pixel is the person."""
         return self.matting(self.pixels)
 
+    @property
+    def cut_off(self) -> float:
+        """The share of the frame's top, and of its sides above the shoulders, that is person."""
+        upper = self.matte[: int(0.7 * FRAME)]
+        return float(np.concatenate([upper[0], upper[:, 0], upper[:, -1]]).mean())
+
 
 class Studio:
     """Takes portraits: a person, a pose, a look."""
@@ -90,13 +96,22 @@ class Studio:
         matte *= parts == parts[280, 256]
         return cv2.resize(matte, (FRAME, FRAME), interpolation=cv2.INTER_LINEAR)
 
-    def portrait(self, person: int, rng: Rng, turn: float = 0.8) -> Portrait:
+    def portrait(self, person: int, rng: Rng, turn: float = 0.7) -> Portrait:
         """A new picture of a person of `PEOPLE`. `turn`: spread of the yaw, in its own scale."""
         for _ in range(8):  # again where the background shows somebody else, which happens
             pixels = self._generator.picture(self._look(person, rng, turn))
             if found := self._detector(pixels):
                 return Portrait(person, pixels, found[0], self._matte)
         raise RuntimeError(f"no portrait of person {person} has just one face: choose another")
+
+    def standing_clear(self, person: int, rng: Rng, turn: float = 0.4) -> Portrait:
+        """A portrait to be cut out: of up to six, the one that the frame cuts off least."""
+        tries = []
+        for _ in range(6):
+            tries.append(self.portrait(person, rng, turn))
+            if tries[-1].cut_off < 0.06:
+                break
+        return min(tries, key=lambda portrait: portrait.cut_off)
 
     def _look(self, person: int, rng: Rng, turn: float) -> Array:
         """(LAYERS, 512): the style of a person, in a pose and light of the moment."""
@@ -105,12 +120,11 @@ class Studio:
         def anything() -> Array:
             return rng.standard_normal(AXES) @ self._generator.axes
 
-        style[:2] += 0.5 * anything()  # hair, hat, background
-        style[2:5] += 0.25 * anything()
-        style[5:11] += 0.1 * anything()  # identity lives here: hardly moved
+        style[:2] += 0.35 * anything()  # hair, hat, background
+        style[2:5] += 0.1 * anything()  # identity lives here and in 5 to 11: hardly moved
         style[11:] += 0.4 * anything()  # colour and light
-        turned, nodded, smiled = rng.standard_normal(3) * (turn, 0.6, 1.0)
-        style[:8] += np.clip(turned, -1.5, 1.5) * self._directions["yaw"]
+        turned, nodded, smiled = rng.standard_normal(3) * (turn, 0.5, 1.0)
+        style[:8] += np.clip(turned, -1.4, 1.4) * self._directions["yaw"]
         style[:5] += np.clip(nodded, -1.2, 1.2) * self._directions["pitch"]
         style[2:8] += np.clip(smiled, -1.7, 1.7) * self._directions["smile"]
         return style

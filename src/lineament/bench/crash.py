@@ -49,7 +49,7 @@ def run(context: Context) -> Outcome:
         [tuple(str(sum(column)) for column in zip(*outcomes, strict=True))],
     )
     result = Result(
-        method="lineament",
+        method="gallery",
         protocol="crash",
         data="the sample album",
         data_hash="",

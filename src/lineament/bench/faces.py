@@ -28,30 +28,35 @@ class MainFaces:
     Attributes:
         found: whether a face was found, one a picture.
         crops: of those where it was.
-        seconds: a picture, inside the detector's network.
     """
 
     found: Bool[np.ndarray, " n"]
     crops: Crops
-    seconds: float
+
+
+@cache
+def main_points(paths: tuple[Path, ...]) -> tuple[Landmarks | None, ...]:
+    """The five points of each picture's main face by the default detector; None where nobody is."""
+    from lineament.see.upright import Search
+
+    detector = Search(method("yunet", "detect").load()())
+    found: list[Landmarks | None] = []
+    for path in paths:
+        faces = detector([read_image(path)])[0]
+        found.append(Landmarks(main_face(faces).points[None], "5") if len(faces) else None)
+    return tuple(found)
 
 
 @cache
 def main_faces(paths: tuple[Path, ...], template: Template = ARCFACE_112) -> MainFaces:
-    """Detect and align the main face of each picture with the default detector."""
-    from lineament.see.upright import Search
-
-    detector = Search(method("yunet", "detect").load()())
-    found = np.zeros(len(paths), bool)
-    crops = []
-    for row, path in enumerate(paths):
-        image = read_image(path)
-        faces = detector([image])[0]
-        if len(faces):
-            found[row] = True
-            points = main_face(faces).points[None]
-            crops.append(align(image, Landmarks(points, "5"), template))
-    return MainFaces(found, Crops.join(crops), detector.seconds / len(paths))
+    """The main face of each picture, aligned."""
+    points = main_points(paths)
+    crops = [
+        align(read_image(path), landmarks, template)
+        for path, landmarks in zip(paths, points, strict=True)
+        if landmarks is not None
+    ]
+    return MainFaces(np.asarray([p is not None for p in points]), Crops.join(crops))
 
 
 @dataclass(frozen=True)

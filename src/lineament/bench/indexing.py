@@ -49,7 +49,7 @@ def run(context: Context) -> Outcome:
     )
     growth = runs[-1]["peak_mb"] / runs[0]["peak_mb"] - 1
     data = f"the sample album, repeated to {SIZES[0]:,} and {SIZES[1]:,} photos"
-    common = {"method": "lineament", "protocol": "indexing", "data": data, "data_hash": ""}
+    common = {"method": "gallery", "protocol": "indexing", "data": data, "data_hash": ""}
     return Outcome(
         [table],
         [

@@ -34,7 +34,7 @@ def run(context: Context) -> Outcome:
         [(name, f"{1000 * t:.0f}", f"{t / bare:.1f}") for name, t in medians.items()],
     )
     result = Result(
-        method="lineament",
+        method="command",
         protocol="startup",
         data="this command",
         data_hash="",

@@ -69,6 +69,7 @@ def index(options: Namespace) -> int:
             on_photo=show,
         )
         photos, faces = gallery.counts()
+        skipped = gallery.skipped()
     if options.json:
         print_json(
             {
@@ -78,7 +79,7 @@ def index(options: Namespace) -> int:
                 "unchanged": tally.unchanged,
                 "known": tally.known,
                 "forgotten": tally.forgotten,
-                "skipped": [{"path": path, "reason": why} for path, why in tally.skipped],
+                "skipped": [{"path": s.path, "kind": s.kind, "reason": s.reason} for s in skipped],
                 "missing": tally.missing,
                 "faces_found": tally.faces,
                 "photos": photos,
@@ -94,10 +95,10 @@ def index(options: Namespace) -> int:
         f"This run: {tally.indexed} photos read with {tally.faces} faces in {tally.seconds:.1f} s; "
         f"{tally.unchanged} unchanged, {tally.known} copies or moved."
     )
-    if tally.skipped:
-        print(f"Skipped {len(tally.skipped)} files; `lineament report` lists them:")
-        for path, why in tally.skipped[:5]:
-            print(f"  {path}: {why}")
+    if skipped:
+        print(f"{len(skipped)} files could not be read; `lineament report` lists them all:")
+        for file in skipped[:5]:
+            print(f"  {file.path}: {file.reason}")
     if tally.missing and not options.prune:
         print(f"{tally.missing} photos are gone from the folder; --prune drops them.")
     return 0

@@ -9,7 +9,6 @@ from typing import Any
 
 from lineament.analyze import Analyzer, main_face
 from lineament.cli.output import numbers, print_json, print_table
-from lineament.core.draw import draw_faces
 from lineament.core.errors import BadInput, UnreadableImage
 from lineament.core.faces import Faces
 from lineament.core.image import Image
@@ -48,6 +47,8 @@ def analyze(options: Namespace) -> int:
         faces = analyzer([image])[0]
         found.append(_photo_row(path, image, faces))
         if options.draw:
+            from lineament.core.draw import draw_faces
+
             drawn = draw_faces(image, faces)
             options.draw.write_bytes(encode_jpeg(drawn.pixels, 92))
     if options.json:

@@ -199,6 +199,8 @@ def _catalogues(commands) -> None:  # noqa: ANN001
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code. Errors are one line on standard error."""
     options = build_parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # file names need not be text
     module, _, function = options.run.partition(":")
     try:
         return getattr(import_module(f"lineament.cli.{module}"), function)(options) or 0

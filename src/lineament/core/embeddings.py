@@ -50,7 +50,10 @@ class Embeddings:
 
         Raises:
             SpaceMismatch: the spaces differ.
+            ValueError: there are no parts, hence no space.
         """
+        if not parts:
+            raise ValueError("there is nothing to join, and so no space to join it in")
         for part in parts[1:]:
             require_same_space(parts[0].space, part.space)
         return Embeddings(np.concatenate([p.vectors for p in parts]), parts[0].space)

@@ -65,4 +65,4 @@ def exif_orientation(exif: bytes) -> int:
         value = Directory(block).number(ORIENTATION)
     except (struct.error, IndexError):
         return 1
-    return value if value in range(1, 9) else 1
+    return value if value is not None and 1 <= value <= 8 else 1

@@ -80,10 +80,10 @@ class Faces:
         return (Face(self, row) for row in range(len(self)))
 
     @overload
-    def __getitem__(self, rows: int) -> Face: ...
+    def __getitem__(self, rows: int | np.integer) -> Face: ...
     @overload
     def __getitem__(self, rows: slice | np.ndarray) -> Faces: ...
-    def __getitem__(self, rows: int | slice | np.ndarray) -> Face | Faces:
+    def __getitem__(self, rows: int | np.integer | slice | np.ndarray) -> Face | Faces:
         if isinstance(rows, int | np.integer):
             return Face(self, range(len(self))[rows])
         return Faces(**{name: values[rows] for name, values in self._fields.items()})

@@ -272,10 +272,10 @@ def _bmp(data: bytes, limits: Limits) -> Header:
 # --------------------------------------------------------------------------------------- TIFF
 
 _WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
-_DRAWS_TIFF = frozenset(
-    [*range(254, 260), 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, *range(322, 326)]
-    + [332, 338, 339, 347, *range(512, 522), *range(529, 533)]  # noqa: RUF005 (two lines of tags)
-)
+_SIZE_AND_SAMPLES = [*range(254, 260), 262, 266, 277, 284, 317, 320, 338, 339]
+_STRIPS_AND_TILES = [273, 278, 279, *range(322, 326)]
+_COMPRESSION_TABLES = [292, 293, 332, 347, *range(512, 522), *range(529, 533)]
+_DRAWS_TIFF = frozenset([*_SIZE_AND_SAMPLES, *_STRIPS_AND_TILES, *_COMPRESSION_TABLES])
 
 
 def _tiff(data: bytes, limits: Limits) -> Header:
@@ -295,7 +295,8 @@ def _tiff(data: bytes, limits: Limits) -> Header:
     at = 8 if directory.big else 4
     body = data[at + len(first) :].ljust(start - at - len(first), b"\0")
     whole = b"".join([data[:at], first, body, directory.packed(_DRAWS_TIFF)])
-    return Header("TIFF", whole, size, orientation if orientation in range(1, 9) else 1)
+    valid = orientation is not None and 1 <= orientation <= 8
+    return Header("TIFF", whole, size, orientation if valid else 1)
 
 
 # --------------------------------------------------------------------------------- HEIF, AVIF

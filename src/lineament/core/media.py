@@ -9,55 +9,36 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import re
 import stat
-import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from importlib import import_module
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import UInt8
 
+from lineament.core.decoders import decode_pixels
 from lineament.core.errors import (
     EmptyFile,
     ImageTooLarge,
     MissingFile,
-    TruncatedImage,
     UnreadableImage,
     UnsupportedFormat,
 )
-from lineament.core.headers import Header, Limits, check_size, exif_orientation, read_header
+from lineament.core.headers import Limits, read_header
 from lineament.core.image import Image
 
-if TYPE_CHECKING:
-    from PIL.Image import Image as PilImage
-
 SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .gif .tif .tiff .bmp "
-    ".heic .heics .heif .heifs .hif .avif .avifs".split()
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".gif", ".tif", ".tiff"]
+    + [".bmp", ".heic", ".heics", ".heif", ".heifs", ".hif", ".avif", ".avifs"]
 )
 """Suffixes, in small letters, by which `image_files` takes a file for a picture."""
 
 _SYSTEM_FOLDERS = frozenset(
     ["@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "System Volume Information", "__MACOSX"]
 )
-_DECODERS = {
-    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
-    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
-    "WEBP": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
-    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
-    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
-    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
-    "HEIF": ("pillow_heif", "HeifImageFile"),
-}
-_NOT_SUPPORTED = re.compile("not supported|unsupported|not installed|unknown pixel mode", re.I)
 _CHUNK = 2**20
-_BAND_PIXELS = 2**16  # a band of this size stays in the processor's cache between two copies
 
 _no_limits_given = Limits()
 
@@ -121,7 +102,7 @@ def decode(data: bytes, *, name: str | None = None, limits: Limits = _no_limits_
         if len(data) > limits.max_bytes:
             raise _too_many_bytes(len(data), limits, None)
         header = read_header(data, limits)
-        return Image(_decode(header, limits), name, 1 / header.reduction)
+        return Image(decode_pixels(header, limits), name, 1 / header.reduction)
     except UnreadableImage as error:
         raise type(error)(error.reason, name) from error.__cause__
     except MemoryError:
@@ -191,7 +172,7 @@ def encode_jpeg(pixels: UInt8[np.ndarray, "h w 3"], quality: int = 90) -> bytes:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[tuple[BinaryIO, int]]:
+def _opened(path: str | Path) -> Iterator[tuple[io.BufferedReader, int]]:
     """A regular file and its size. A pipe without a writer is refused instead of waited for."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -206,6 +187,8 @@ def _opened(path: str | Path) -> Iterator[tuple[BinaryIO, int]]:
         raise MissingFile("there is no such file", str(path)) from None
     except IsADirectoryError:
         raise UnsupportedFormat("a folder, not a picture file", str(path)) from None
+    except MemoryError:
+        raise ImageTooLarge("there is not enough memory to read it", str(path)) from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
         raise MissingFile(f"cannot be read: {reason}", str(path)) from error
@@ -242,131 +225,3 @@ def _listed(folder: str | Path) -> list[os.DirEntry[str]]:
         reason = getattr(error, "strerror", None) or error
         raise MissingFile(f"cannot be listed: {reason}", str(folder)) from error
     return sorted(shown, key=lambda entry: entry.name)
-
-
-# ------------------------------------------------------------------------------------ decoding
-
-_warnings_lock = threading.Lock()
-
-
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Python's filters belong to the whole process: one thread at a time may swap them."""
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _decode(header: Header, limits: Limits) -> UInt8[np.ndarray, "h w 3"]:
-    """The one place where other people's decoders see other people's bytes."""
-    # TIFF alone still warns: the metadata that the others warn about is no longer in the data.
-    quiet: AbstractContextManager[None] = (
-        _no_warnings() if header.format == "TIFF" else nullcontext()
-    )
-    try:
-        with quiet:
-            picture = _open(header)
-            check_size(*picture.size, limits)
-            picture.load()
-            return _upright_rgb(picture, _orientation(header, picture))
-    except (UnreadableImage, MemoryError):
-        raise
-    except Exception as error:
-        # Decoders raise OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError,
-        # TypeError, RuntimeError and more, depending on the byte that is wrong.
-        if type(error).__name__ == "DecompressionBombError":
-            raise ImageTooLarge(f"the decoder refuses its size: {error}") from error
-        reason = " ".join(str(error).split()) or type(error).__name__
-        if _NOT_SUPPORTED.search(reason):
-            raise UnsupportedFormat(f"a kind of {header.format} not read: {reason}") from error
-        raise TruncatedImage(
-            f"its {header.format} data is cut short or damaged: {reason}"
-        ) from error
-
-
-def _open(header: Header) -> PilImage:
-    """The decoder, its header read. Called directly: `PIL.Image.open` would try other formats,
-    and applies a limit that is global to the process."""
-    module, decoder = _DECODERS[header.format]
-    picture: PilImage = getattr(import_module(module), decoder)(io.BytesIO(header.data))
-    if header.reduction > 1:
-        width, height = (side // header.reduction for side in picture.size)
-        picture.draft("RGB", (width, height))
-    return picture
-
-
-def _orientation(header: Header, picture: PilImage) -> int:
-    if header.format == "TIFF":
-        # Pillow turns TIFF itself where its directory says so; `_tiff` took the saying out.
-        return header.orientation or 1
-    return header.orientation or exif_orientation(picture.info.get("exif") or b"")
-
-
-def _upright_rgb(picture: PilImage, orientation: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Converts band by band straight into the upright array: no second copy of the picture."""
-    width, height = picture.size
-    turned = orientation in (5, 6, 7, 8)
-    pixels = np.empty((width, height, 3) if turned else (height, width, 3), np.uint8)
-    stored = _as_stored(pixels.view("V3")[:, :, 0], orientation)
-    if picture.mode.startswith(("I", "F")):
-        grey = _to_8_bits(np.asarray(picture))
-        stored[:] = np.repeat(grey[:, :, None], 3, axis=2).view("V3")[:, :, 0]
-        return pixels
-    step = max(1, _BAND_PIXELS // width)
-    for top in range(0, height, step):
-        bottom = min(height, top + step)
-        band = _rgb(picture.crop((0, top, width, bottom)))
-        stored[top:bottom] = np.frombuffer(band.tobytes(), "V3").reshape(-1, width)
-    return pixels
-
-
-def _as_stored(
-    upright: Shaped[np.ndarray, "h w"], orientation: int
-) -> Shaped[np.ndarray, "stored_h stored_w"]:
-    """A view of an upright picture in the order in which a file of this orientation stores it.
-
-    Source: Exif CIPA DC-008, Orientation: where the stored row 0 and column 0 are to be seen.
-    """
-    across, down = upright[:, ::-1], upright[::-1]
-    match orientation:
-        case 2:
-            return across
-        case 3:
-            return across[::-1]
-        case 4:
-            return down
-        case 5:
-            return upright.T
-        case 6:
-            return across.T
-        case 7:
-            return across[::-1].T
-        case 8:
-            return down.T
-        case _:
-            return upright
-
-
-def _rgb(band: PilImage) -> PilImage:
-    if band.has_transparency_data:
-        from PIL import Image as Pil
-
-        band = band.convert("RGBA")
-        white = Pil.new("RGB", band.size, "white")
-        white.paste(band, mask=band)
-        return white
-    return band if band.mode == "RGB" else band.convert("RGB")
-
-
-def _to_8_bits(values: Shaped[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-    """Grey of more than 8 bits; see `read_image` for the rule. What is not finite is black."""
-    if values.dtype.kind == "u":
-        return (values >> 8).astype(np.uint8)
-    real = np.nan_to_num(values, copy=True, nan=0, posinf=0, neginf=0).astype(np.float32)
-    low, high = float(real.min()), float(real.max())
-    scales = (1, 255, 65535) if values.dtype.kind == "f" else (255, 65535)
-    full = next((scale for scale in scales if low >= 0 and high <= scale), None)
-    low, span = (0.0, full) if full else (low, high - low or 1.0)
-    real -= low
-    real *= 255 / span
-    return np.rint(real, out=real).astype(np.uint8)

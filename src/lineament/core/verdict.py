@@ -58,17 +58,28 @@ class Calibration:
 
         Rates go down to thirty pairs' share of all pairs (the rule of thirty: fewer errors than
         that leave a rate uncertain by more than 30 %; Doddington et al., 2000).
+
+        Args:
+            space: of the embeddings.
+            data: what was scored, in words.
+            impostors: n similarities; at least 60, or no rate of the ladder can be spoken for.
+
+        Raises:
+            ValueError: there are too few scores, or one is not a number.
         """
         ordered = np.sort(np.asarray(impostors, np.float64))[::-1]
         total = len(ordered)
-        floor = 30 / total
-        rates = [r for r in _LADDER if r >= floor]
-        counts = [round(r * total) for r in rates]
-        scores = [float(np.nextafter(ordered[min(c, total - 1)], 2)) for c in counts]
+        rates = [rate for rate in _LADDER if rate * total >= 30]
+        if not rates or np.isnan(ordered).any():
+            raise ValueError(f"at least 60 scores that are numbers are needed, got {total}")
+        # Just above the first score that must not pass; rounding down keeps within the rate.
+        scores = [float(np.nextafter(ordered[int(rate * total)], 2)) for rate in rates]
         return cls(space, data, total, tuple(rates), tuple(scores))
 
     def threshold(self, false_match_rate: float) -> float:
         """The score to ask for so that strangers pass no more often than this.
+
+        Between two measured rates the stricter one's score is taken.
 
         Raises:
             BadInput: the calibration data cannot speak for so low (or so high) a rate.
@@ -79,11 +90,13 @@ class Calibration:
                 f"a false-match rate of {false_match_rate:g} is outside {low:g} to {high:g}, "
                 f"which is what {self.data} can speak for"
             )
-        wanted = np.log(false_match_rate)
-        return float(np.interp(-wanted, -np.log(self.rates), self.scores))
+        return next(
+            s for r, s in zip(self.rates, self.scores, strict=True) if r <= false_match_rate
+        )
 
     def false_match_rate(self, score: float) -> float:
-        """How often strangers score at least this; never below the lowest measured rate."""
+        """About how often strangers score at least this, by interpolation between measured rates;
+        never above the highest or below the lowest of them."""
         return float(np.exp(np.interp(score, self.scores, np.log(self.rates))))
 
     def verdict(self, score: float, false_match_rate: float = 1e-3) -> Verdict:

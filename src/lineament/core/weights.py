@@ -105,13 +105,23 @@ def remove(weight: Weight) -> int:
 
 
 def prepared(weight: Weight, tag: str, mend: Callable[[ModelProto], ModelProto]) -> Path:
-    """An ONNX weight after `mend`, kept beside the original and made again where it is damaged.
-
-    It is kept under the weight's hash and `tag` alone: who changes what `mend` does changes the
-    tag.
+    """An ONNX weight after `mend`; kept as `derived` keeps it.
 
     Raises:
         WeightError: as `fetch`; or the file is no ONNX model, or cannot be written.
+    """
+    return derived(weight, tag, lambda path: mend(_read_model(path)).SerializeToString())
+
+
+def derived(weight: Weight, tag: str, make: Callable[[Path], bytes]) -> Path:
+    """The ONNX model that `make` reads from a weight's file, kept beside it, and made again where
+    it is damaged.
+
+    It is kept under the weight's hash and `tag` alone: who changes what `make` does changes the
+    tag.
+
+    Raises:
+        WeightError: as `fetch`; or the model cannot be made or written.
     """
     if not re.fullmatch(r"[\w-]+", tag):
         raise ValueError(f"a tag is letters, digits and hyphens, not {tag!r}")
@@ -121,9 +131,9 @@ def prepared(weight: Weight, tag: str, mend: Callable[[ModelProto], ModelProto])
         return path
     with _locked(weight):
         if not _is_whole(path):
-            mended = mend(_read_model(original)).SerializeToString()
-            _write(path, mended)
-            _stamp(path, hashlib.sha256(mended).hexdigest())
+            model = make(original)
+            _write(path, model)
+            _stamp(path, hashlib.sha256(model).hexdigest())
     return path
 
 

@@ -45,9 +45,8 @@ def calibration_of(space: str) -> Calibration:
     Raises:
         LineamentError: none has been measured for it.
     """
-    folder = evidence_folder()
-    path = folder and calibration_file(folder, space)
-    if path and path.is_file():
+    path = calibration_file(evidence_folder(), space)
+    if path.is_file():
         found = read_calibration(path)
         if found.space == space:
             return found

@@ -40,7 +40,7 @@ class ClusterConfig:
     """
 
     neighbours: int = 50
-    reach: float = 0.1
+    reach: float = 0.05
     prior: float = 30.0
 
 
@@ -200,9 +200,7 @@ def _content_order(
     return np.lexsort((known, photos, rank))
 
 
-def _check(
-    vectors: np.ndarray, photos: np.ndarray, known: np.ndarray, weights: np.ndarray
-) -> None:
+def _check(vectors: np.ndarray, photos: np.ndarray, known: np.ndarray, weights: np.ndarray) -> None:
     shape = vectors.shape[:1]
     if not photos.shape == known.shape == weights.shape == shape:
         raise BadInput(

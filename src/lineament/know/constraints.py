@@ -28,9 +28,7 @@ class Decisions:
     different: tuple[Sides, ...]
 
     @classmethod
-    def of(
-        cls, n: int, same: Sequence[Rows], different: Sequence[tuple[Rows, Rows]]
-    ) -> Decisions:
+    def of(cls, n: int, same: Sequence[Rows], different: Sequence[tuple[Rows, Rows]]) -> Decisions:
         """Decisions on `n` faces.
 
         Raises:

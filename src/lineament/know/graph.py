@@ -63,9 +63,10 @@ def neighbour_graph(
 
 def unique_pairs(pairs: Int64[np.ndarray, "e 2"], n: int) -> Int64[np.ndarray, "u 2"]:
     """Each pair of two different numbers below `n` once, the smaller first, in rising order."""
-    keys = np.unique(pairs.min(axis=1) * n + pairs.max(axis=1))
-    unique = np.stack([keys // n, keys % n], axis=1)
-    return unique[unique[:, 0] != unique[:, 1]]
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    keys = np.sort(pairs.min(axis=1) * n + pairs.max(axis=1))
+    keys = keys[np.diff(keys, prepend=-1) > 0]
+    return np.stack(np.divmod(keys, n), axis=1)
 
 
 def _flat(vectors: Float32[np.ndarray, "n d"]):

@@ -1,8 +1,8 @@
 """Agglomeration on a sparse graph: groups that are each other's best match become one.
 
-Merging goes in rounds: in each, all pairs of groups that are mutually best and linked well enough
-are merged at once, and only the edges of groups that changed are scored again. A round is a
-handful of array operations, and what happens in one part of the graph does not wait for another.
+Merging goes in rounds: in each, all groups that are mutually best and linked well enough are merged
+at once, and only the edges of groups that changed are scored again. A round is a handful of array
+operations, and what happens in one part of the graph does not wait for another.
 """
 
 from __future__ import annotations
@@ -36,11 +36,14 @@ class Groups:
     cosine. As groups grow noise averages out and strangers' mean cosines crowd around 0, so that
     average linkage asks too much of large groups; centroid linkage, which asks for the same as
     between two faces, lets large groups of look-alikes run together.
+
+    Attributes:
+        weights: of the groups, the sum of those of their faces.
     """
 
     def __init__(self, sums: Float32[np.ndarray, "m d"], weights: Float[np.ndarray, " m"]) -> None:
         self._sums = sums.copy()
-        self._weights = weights.copy()
+        self.weights = weights.copy()
         self._scales = self._scales_of(np.arange(len(sums)))
 
     def __len__(self) -> int:
@@ -56,22 +59,20 @@ class Groups:
         return scores
 
     def merge(self, kept: Int64[np.ndarray, " k"], gone: Int64[np.ndarray, " k"]) -> None:
-        """Move all of `gone` into `kept`, pair by pair; no group stands in two pairs."""
-        self._sums[kept] += self._sums[gone]
-        self._weights[kept] += self._weights[gone]
+        """Move each of `gone` into the group of `kept` at the same place."""
+        np.add.at(self._sums, kept, self._sums[gone])
+        np.add.at(self.weights, kept, self.weights[gone])
         self._scales[kept] = self._scales_of(kept)
 
     def _scales_of(self, groups: Int64[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
         lengths = np.linalg.norm(self._sums[groups], axis=1)
-        return np.sqrt(np.maximum(lengths * self._weights[groups], 1e-12))
+        return np.sqrt(np.maximum(lengths * self.weights[groups], 1e-12))
 
 
 def agglomerate(
     groups: Groups, pairs: Int64[np.ndarray, "e 2"], threshold: float, bars: Bars
 ) -> Int64[np.ndarray, " m"]:
     """Merge groups until no pair that may be merged is linked by `threshold` or more.
-
-    Of equally good pairs the first in rising order goes first.
 
     Args:
         groups: the groups to begin with; changed by merging.
@@ -81,51 +82,84 @@ def agglomerate(
         bars: asked before each merge, told of it after.
 
     Returns:
-        For each group the smallest number among the groups that it became one with.
+        For each group the number of one of the groups that it became one with, the same for all.
     """
     home = np.arange(len(groups))
     scores = groups.link(pairs)
     while True:
-        merged, barred = _round(pairs, scores, len(groups), threshold, bars)
-        if not len(merged) and not len(barred):
+        places, hosts, guests = _wishes(groups, pairs, scores, threshold)
+        merged, barred = _grant(len(groups), hosts, guests, bars)
+        if not merged.any() and not barred.any():
             return home
-        kept, gone = merged.T
+        kept, gone = hosts[merged], guests[merged]
         groups.merge(kept, gone)
         home[gone] = kept
-        stale = np.zeros(len(groups), bool)
-        stale[merged] = True
-        stale = stale[pairs].any(axis=1)
+        changed = np.zeros(len(groups), bool)
+        changed[kept] = changed[gone] = True
+        stale = changed[pairs[:, 0]] | changed[pairs[:, 1]]
         renewed = unique_pairs(home[pairs[stale]], len(groups))
         settled = ~stale
-        settled[barred] = False
+        settled[places[barred]] = False
         pairs = np.concatenate([pairs[settled], renewed])
         scores = np.concatenate([scores[settled], groups.link(renewed)])
         home = home[home]
 
 
-def _round(
+def _wishes(
+    groups: Groups,
     pairs: Int64[np.ndarray, "e 2"],
     scores: Float32[np.ndarray, " e"],
-    m: int,
     threshold: float,
-    bars: Bars,
-) -> tuple[Int64[np.ndarray, "k 2"], Int64[np.ndarray, " b"]]:
-    """The pairs to merge now, and the places of the pairs that turned out to be barred."""
-    best = np.full(m, threshold, np.float32)
+) -> tuple[Int64[np.ndarray, " w"], Int64[np.ndarray, " w"], Int64[np.ndarray, " w"]]:
+    """Merges that are called for now, best first: their places in `pairs`, hosts and guests.
+
+    Called for are pairs that are each other's best, and beside them the guests whose best match is
+    one host, as long as together they add no more than a tenth to it: to such a host it makes no
+    difference which of them comes first, and it need not take them one a round.
+    """
+    best = np.full(len(groups), threshold, np.float32)
     np.maximum.at(best, pairs[:, 0], scores)
     np.maximum.at(best, pairs[:, 1], scores)
-    mutual = np.flatnonzero((scores >= best[pairs[:, 0]]) & (scores >= best[pairs[:, 1]]))
-    mutual = mutual[np.lexsort((pairs[mutual, 1], pairs[mutual, 0]))]
-    merged: list[tuple[int, int]] = []
-    barred: list[int] = []
-    busy: Bool[np.ndarray, " m"] = np.zeros(m, bool)
-    for place, (a, b) in zip(mutual.tolist(), pairs[mutual].tolist(), strict=True):
-        if busy[a] or busy[b]:
+    places = np.flatnonzero((scores >= best[pairs[:, 0]]) | (scores >= best[pairs[:, 1]]))
+    by_score = np.lexsort((pairs[places, 1], pairs[places, 0], -scores[places]))
+    places = places[by_score]
+    first, second = pairs[places].T
+    swap = groups.weights[second] > groups.weights[first]
+    hosts, guests = np.where(swap, (second, first), (first, second))
+    host_wants, guest_wants = scores[places] >= best[hosts], scores[places] >= best[guests]
+    by_host = np.argsort(hosts, kind="stable")
+    growth = np.empty(len(places))
+    growth[by_host] = _running_sums(hosts[by_host], (groups.weights[guests] * guest_wants)[by_host])
+    called = guest_wants & (host_wants | (growth <= groups.weights[hosts] / 10))
+    return places[called], hosts[called], guests[called]
+
+
+def _running_sums(
+    runs: Int64[np.ndarray, " w"], values: Float[np.ndarray, " w"]
+) -> Float[np.ndarray, " w"]:
+    """Sums of `values` so far, beginning anew where the number in `runs` changes."""
+    total = np.cumsum(values, dtype=np.float64)
+    first = np.flatnonzero(np.diff(runs, prepend=-1))
+    before = (total - values)[first]
+    return total - np.repeat(before, np.diff(first, append=len(runs)))
+
+
+def _grant(
+    m: int, hosts: Int64[np.ndarray, " w"], guests: Int64[np.ndarray, " w"], bars: Bars
+) -> tuple[Bool[np.ndarray, " w"], Bool[np.ndarray, " w"]]:
+    """Which merges take place, in order, and which turn out to be barred.
+
+    A group that has moved moves no further in this round, and one that has taken in stays.
+    """
+    merged, barred = np.zeros(len(hosts), bool), np.zeros(len(hosts), bool)
+    moved, stays = bytearray(m), bytearray(m)
+    for wish, (host, guest) in enumerate(zip(hosts.tolist(), guests.tolist(), strict=True)):
+        if moved[host] or moved[guest] or stays[guest]:
             continue
-        if bars.between(a, b):
-            barred.append(place)
+        if bars.between(host, guest):
+            barred[wish] = True
             continue
-        bars.merge(a, b)
-        busy[a] = busy[b] = True
-        merged.append((a, b))
-    return np.asarray(merged, np.int64).reshape(-1, 2), np.asarray(barred, np.int64)
+        bars.merge(host, guest)
+        moved[guest] = stays[host] = True
+        merged[wish] = True
+    return merged, barred

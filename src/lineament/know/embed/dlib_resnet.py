@@ -30,6 +30,9 @@ from lineament.core.dlib_dat import (
     read_network,
 )
 from lineament.core.errors import WeightError
+from lineament.core.sessions import Session
+from lineament.core.weights import derived
+from lineament.know.embed.network import OnnxEmbedder
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -195,11 +198,11 @@ class _Graph:
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
 
-    def constant(self, values: Sequence[float] | np.ndarray, kind: type = np.float32) -> str:
+    def constant(self, values: np.ndarray) -> str:
         from onnx import numpy_helper
 
         name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(values, kind), name))
+        self.constants.append(numpy_helper.from_array(values, name))
         return name
 
     def node(
@@ -218,9 +221,10 @@ class _Graph:
 
     def normalised(self, pixels: Pixels) -> _Value:
         shape = (3, pixels.height, pixels.width)
-        mean = self.constant(np.reshape(pixels.mean, (1, 3, 1, 1)))
+        mean = self.constant(np.asarray(pixels.mean, np.float32).reshape(1, 3, 1, 1))
+        gain = self.constant(np.asarray([1 / 256], np.float32))
         centred = self.node("Sub", ["pixels", mean], shape)
-        return self.node("Mul", [centred.name, self.constant([1 / 256])], shape)
+        return self.node("Mul", [centred.name, gain], shape)
 
     def convolution(self, value: _Value, layer: Convolution) -> _Value:
         outputs, inputs, *window = layer.filters.shape
@@ -257,7 +261,7 @@ class _Graph:
         if value.shape == shape:
             return value.name
         after = np.subtract(shape, value.shape)
-        pads = self.constant([0, 0, 0, 0, 0, *after], np.int64)
+        pads = self.constant(np.asarray([0, 0, 0, 0, 0, *after], np.int64))
         return self.node("Pad", [value.name, pads], shape).name
 
     def linear(self, value: _Value, layer: Linear, name: str) -> _Value:
@@ -278,3 +282,14 @@ def _slid(
     if min(left) < 1 or any(p >= w for p, w in zip(padding, window, strict=True)):
         raise WeightError(f"a window {tuple(window)} with border {tuple(padding)} on {tuple(size)}")
     return left
+
+
+class DlibResNet(OnnxEmbedder):
+    """dlib's ResNet on ONNX Runtime. Source: King 2017, see above; weights of dlib-models."""
+
+    card = CARD
+    template = DLIB_150
+    dimension = 128
+
+    def _open(self, threads: int | None) -> Session:
+        return Session(derived(CARD.weights[0], "converted", convert), threads=threads)

