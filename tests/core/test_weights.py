@@ -324,14 +324,14 @@ def test_threads_and_processes_share_one_download(web: Web, home: Path) -> None:
 def test_a_killed_download_leaves_nothing_that_looks_whole(web: Web, home: Path) -> None:
     weight = record(CONTENT, f"{web.address}/toy")
     web.gate.clear()
-    process = in_another_process(weight)
     folder = folder_of(home, weight)
     deadline = time.monotonic() + 30
-    while not any(path.stat().st_size for path in folder.glob("*.part")):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with in_another_process(weight) as process:
+        while not any(path.stat().st_size for path in folder.glob("*.part")):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
     had = next(folder.glob("*.part")).stat().st_size
     assert 0 < had < len(CONTENT)
     assert cached(weight) is None

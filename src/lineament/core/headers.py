@@ -271,7 +271,7 @@ def _bmp(data: bytes, limits: Limits) -> Header:
 
 # --------------------------------------------------------------------------------------- TIFF
 
-_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 322, 323
+_WIDTH, _HEIGHT, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT = 256, 257, 277, 322, 323
 _SIZE_AND_SAMPLES = [*range(254, 260), 262, 266, 277, 284, 317, 320, 338, 339]
 _STRIPS_AND_TILES = [273, 278, 279, *range(322, 326)]
 _COMPRESSION_TABLES = [292, 293, 332, 347, *range(512, 522), *range(529, 533)]
@@ -283,6 +283,8 @@ def _tiff(data: bytes, limits: Limits) -> Header:
     size = directory.number(_WIDTH) or 0, directory.number(_HEIGHT) or 0
     if 0 in size:
         raise TruncatedImage("the TIFF does not tell its size")
+    if (directory.number(_SAMPLES) or 1) > 6:
+        raise UnsupportedFormat("a TIFF of more than 6 samples a pixel")
     tile = directory.number(_TILE_WIDTH) or 0, directory.number(_TILE_HEIGHT) or 0
     check_size(*tile, limits)
     for tag in _DRAWS_TIFF:

@@ -35,7 +35,7 @@ from lineament.core.errors import SourceUnavailable, WeightError
 Progress = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all."""
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 _TIMEOUT = 30.0  # seconds without an answer from a web server
 _CLIENT_TIMEOUT = 3600.0  # seconds for pip or npm, which guard their own connections
 _ATTEMPTS = 4  # connections a download may take, each going on where the last one broke

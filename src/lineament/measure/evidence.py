@@ -16,13 +16,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from lineament import __version__
 from lineament.core.cards import Method, methods
 from lineament.core.errors import LineamentError
 
 Status = Literal["card", "runs", "measured", "reproduced"]
 
-_PACKAGES = ("numpy", "pillow", "onnxruntime", "onnx", "faiss-cpu")
+_PACKAGES = ("lineament", "numpy", "pillow", "onnxruntime", "onnx", "faiss-cpu")
 _ROOT = Path(__file__).parents[3]
 
 
@@ -182,7 +181,7 @@ def _circumstances(slug: str) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "commit": _commit(),
-        "versions": {"python": platform.python_version(), "lineament": __version__, **_versions()},
+        "versions": {"python": platform.python_version(), **_versions()},
         "machine": {"cpu": _cpu(), "cores": os.cpu_count()},
         "weights": {w.name: w.sha256 for w in known.card.weights} if known else {},
     }

@@ -359,14 +359,13 @@ class Gallery:
         """The search index of the present state: from memory, from its file, or made again."""
         stamp = self._stamp()
         if self._index is None or stamp != self._index_stamp:
-            stored = VectorIndex.load(self._index_path, stamp)
-            if stored is None or stored.space != self.space:
+            index = VectorIndex.load(self._index_path, self.space, self.dimension, stamp)
+            if index is None:
                 faces = self.codes()
-                stored = VectorIndex(faces.ids, faces.codes, self.space)
-                self._keep(stored, stamp)
-            self._index, self._index_stamp = stored, stamp
-        if not exact and not self._index.prepared_approximate:
-            self._index.prepare(exact=False)
+                index = VectorIndex.build(faces.ids, faces.codes, self.space)
+                self._keep(index, stamp)
+            self._index, self._index_stamp = index, stamp
+        if not exact and self._index.prepare():
             self._keep(self._index, stamp)
         return self._index
 
@@ -393,9 +392,7 @@ class Gallery:
         Raises:
             SpaceMismatch: the embeddings are of another space.
         """
-        ids, scores = self.index(exact=exact).search(
-            embeddings.to_codes(), k, space=embeddings.space, exact=exact
-        )
+        ids, scores = self.index(exact=exact).search(embeddings, k, exact=exact)
         return [
             [self._match(int(face), float(score)) for face, score in zip(*row, strict=True)]
             for row in zip(ids, scores, strict=True)
