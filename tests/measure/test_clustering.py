@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from jaxtyping import TypeCheckError
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import pair_confusion_matrix
 
@@ -97,15 +98,17 @@ def test_agreement_up_to_numbering_is_perfect(n: int) -> None:
 
 def test_everything_in_one_cluster() -> None:
     truth, lump = np.repeat(np.arange(5), 4), np.zeros(20, int)
-    assert bcubed(truth, lump) == Agreement(pytest.approx(0.2), 1.0)
-    assert pairwise(truth, lump) == Agreement(pytest.approx(30 / 190), 1.0)
+    for metric, precision in ((bcubed, 4 / 20), (pairwise, 30 / 190)):
+        found = metric(truth, lump)
+        assert (found.precision, found.recall) == pytest.approx((precision, 1.0))
     assert nmi(truth, lump) == 0.0
 
 
 def test_every_face_alone() -> None:
     truth, alone = np.repeat(np.arange(5), 4), np.arange(20)
-    assert bcubed(truth, alone) == Agreement(1.0, pytest.approx(0.25))
-    assert pairwise(truth, alone) == Agreement(1.0, 0.0)
+    for metric, recall in ((bcubed, 1 / 4), (pairwise, 0.0)):
+        found = metric(truth, alone)
+        assert (found.precision, found.recall) == pytest.approx((1.0, recall))
     assert pairwise(truth, alone).f == 0.0
 
 
@@ -117,5 +120,5 @@ def test_large_tables_are_sparse() -> None:
 
 def test_bad_input_is_refused() -> None:
     for truth, clusters in (([], []), ([1, 2], [1]), ([[1]], [[1]])):
-        with pytest.raises(BadInput, match="shapes"):
+        with pytest.raises((BadInput, TypeCheckError)):
             bcubed(np.asarray(truth, int), np.asarray(clusters, int))

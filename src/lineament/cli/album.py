@@ -57,8 +57,9 @@ def index(options: Namespace) -> int:
         task = bars.add_task("photos", total=total)
 
         def show(tally: Tally) -> None:
-            bars.update(task, completed=tally.unchanged + tally.known + tally.indexed
-                        + len(tally.skipped))
+            bars.update(
+                task, completed=tally.unchanged + tally.known + tally.indexed + len(tally.skipped)
+            )
 
         tally = index_folder(
             options.folder,
@@ -236,8 +237,10 @@ def search(options: Namespace) -> int:
         return 0
     for i, row in enumerate(rows):
         good = [m for m in row["matches"] if m["same"]]
-        print(f"Face {i + 1} at {' '.join(f'{v:.0f}' for v in row['box'])}: "
-              + (f"{len(good)} matches" if good else "nobody of the gallery"))
+        print(
+            f"Face {i + 1} at {' '.join(f'{v:.0f}' for v in row['box'])}: "
+            + (f"{len(good)} matches" if good else "nobody of the gallery")
+        )
         if good:
             print_table(
                 ("person#", "name", "score#", "photo"),

@@ -9,10 +9,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 
 from lineament.core.errors import (
     ImageTooLarge,
@@ -39,7 +39,7 @@ _DECODERS = {
 _NOT_SUPPORTED = re.compile("not supported|unsupported|not installed|unknown pixel mode", re.I)
 _BAND_PIXELS = 2**17  # a band of this size stays in the processor's cache between two copies
 
-Pixels = np.ndarray[Any, np.dtype[np.void]]
+Pixels = Shaped[np.ndarray, "_ _"]
 """RGB with each pixel as one item of three bytes: NumPy then moves pixels, not channels."""
 
 
@@ -54,25 +54,30 @@ def decode_pixels(header: Header, limits: Limits) -> UInt8[np.ndarray, "h w 3"]:
     # TIFF alone still warns: the metadata that the others warn about is no longer in the data.
     tiff = header.format == "TIFF"
     quiet: AbstractContextManager[None] = _no_warnings() if tiff else nullcontext()
+    with quiet, _typed_errors(header.format):
+        picture = _open(header)
+        check_size(*picture.size, limits)
+        picture.load()
+    return _upright_rgb(picture, header.orientation or _told_orientation(picture))
+
+
+@contextmanager
+def _typed_errors(kind: str | None) -> Iterator[None]:
+    """Decoders raise OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError, TypeError,
+    RuntimeError and more, depending on the byte that is wrong: only their calls stand within."""
     try:
-        with quiet:
-            picture = _open(header)
-            check_size(*picture.size, limits)
-            picture.load()
-        stored = header.orientation or exif_orientation(picture.info.get("exif") or b"")
-        return _upright_rgb(picture, stored)
+        yield
     except (UnreadableImage, MemoryError):
         raise
     except Exception as error:
-        # Decoders raise OSError, ValueError, SyntaxError, EOFError, struct.error, KeyError,
-        # TypeError, RuntimeError and more, depending on the byte that is wrong.
-        raise _typed(error, header.format) from error
+        raise _typed(error, kind) from error
 
 
-def _typed(error: Exception, kind: str) -> UnreadableImage:
+def _typed(error: Exception, kind: str | None) -> UnreadableImage:
     from PIL.Image import DecompressionBombError
 
-    reason = " ".join(str(error).split()) or type(error).__name__
+    told = isinstance(error, OSError | SyntaxError | ValueError | RuntimeError | EOFError)
+    reason = " ".join(str(error).split()) if told else "not what its header says"
     if isinstance(error, DecompressionBombError) or "limit exceeded" in reason:
         return ImageTooLarge(f"the decoder refuses its size: {reason}")
     if _NOT_SUPPORTED.search(reason):
@@ -103,6 +108,14 @@ def _open(header: Header) -> PilImage:
         width, height = (side // header.reduction for side in picture.size)
         picture.draft("RGB", (width, height))
     return picture
+
+
+def _told_orientation(picture: PilImage) -> int:
+    # pillow-heif sets Exif's orientation to 1 and keeps the original beside it.
+    original = picture.info.get("original_orientation")
+    if isinstance(original, int) and 1 <= original <= 8:
+        return original
+    return exif_orientation(picture.info.get("exif") or b"")
 
 
 def _upright_rgb(picture: PilImage, orientation: int) -> UInt8[np.ndarray, "h w 3"]:
@@ -145,21 +158,27 @@ def _conversion(picture: PilImage) -> Callable[[PilImage], Pixels]:
     if picture.mode.startswith("I;16"):
         return lambda band: _from_grey(np.asarray(band) >> 8)
     if picture.mode not in ("I", "F"):
-        return _from_bytes
+        return lambda band: _from_colours(band, picture.format)
     low, span = _full_scale(picture)
     return lambda band: _from_grey(np.rint((_finite(band) - low) * (255 / span)))
 
 
-def _from_bytes(band: PilImage) -> Pixels:
-    if band.has_transparency_data:
-        from PIL import Image as Pil
-
-        colours = band.convert("RGBA")
-        band = Pil.new("RGB", band.size, "white")
-        band.paste(colours, mask=colours)
-    elif band.mode != "RGB":
-        band = band.convert("RGB")
+def _from_colours(band: PilImage, kind: str | None) -> Pixels:
+    if band.mode != "RGB" or band.has_transparency_data:
+        with _typed_errors(kind):
+            band = _opaque(band)
     return np.frombuffer(band.tobytes(), "V3").reshape(band.height, band.width)
+
+
+def _opaque(band: PilImage) -> PilImage:
+    if not band.has_transparency_data:
+        return band.convert("RGB")
+    from PIL import Image as Pil
+
+    colours = band.convert("RGBA")
+    white = Pil.new("RGB", band.size, "white")
+    white.paste(colours, mask=colours)
+    return white
 
 
 def _from_grey(values: np.ndarray) -> Pixels:

@@ -45,6 +45,7 @@ class Directory:
         return struct.unpack_from(value, self.entries[tag], 12 if self.big else 8)[0]
 
     def kind_and_count(self, tag: int) -> tuple[int, int]:
+        """The type of a tag's values and how many it has; none where the tag is absent."""
         if tag not in self.entries:
             return 0, 0
         return struct.unpack_from(self.order + ("HQ" if self.big else "HI"), self.entries[tag], 2)

@@ -304,6 +304,7 @@ def _tiff(data: bytes, limits: Limits) -> Header:
 # --------------------------------------------------------------------------------- HEIF, AVIF
 
 # An Exif item's entry in the list of items: its version, flags, number and protection, its type.
+_TURNED = re.compile(rb"\0\0\0\x09(irot|imir)")
 _EXIF_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
 
 
@@ -314,7 +315,9 @@ def _isobmff(data: bytes, limits: Limits) -> Header:
         # Its Exif is hidden from the decoder; how it is turned stands outside (irot, imir).
         return Header("AVIF", _EXIF_ITEM.sub(rb"\1skip", data))
     if any(brand[:3] in (b"hei", b"hev") or brand in (b"mif1", b"msf1") for brand in brands):
-        return Header("HEIF", data, orientation=1)  # libheif turns it; its Exif has no say
+        # What the container turns, libheif turns, and Exif has no say (ISO/IEC 23008-12). Where it
+        # turns nothing, an Exif that does was most likely copied along from a JPEG.
+        return Header("HEIF", data, orientation=1 if _TURNED.search(data) else None)
     raise UnsupportedFormat("a film or another kind of container, not HEIC, HEIF or AVIF")
 
 

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -43,8 +43,17 @@ _CHUNK = 2**20
 _no_limits_given = Limits()
 
 
+@runtime_checkable
+class Readable(Protocol):
+    """An open binary file, an upload, an `io.BytesIO`."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Up to ``size`` bytes; none at the end."""
+        ...
+
+
 def read_image(
-    source: str | Path | bytes | BinaryIO,
+    source: str | Path | bytes | Readable,
     *,
     limits: Limits = _no_limits_given,
     name: str | None = None,
@@ -136,11 +145,11 @@ def image_files(
     Raises:
         MissingFile: there is no such folder, or it may not be listed.
     """
-    root = Path(folder)
-    if root.is_file():
-        yield root
+    # os.path.isfile, unlike Path.is_file, raises nothing: not for loops of links either.
+    if os.path.isfile(folder):  # noqa: PTH113
+        yield Path(folder)
         return
-    left = _listed(root)[::-1]
+    left = _listed(folder)[::-1]
     while left:
         entry = left.pop()
         if entry.is_dir(follow_symlinks=False):
@@ -150,7 +159,7 @@ def image_files(
                 if on_error is None:
                     raise
                 on_error(error)
-        elif Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file():
+        elif Path(entry.name).suffix.lower() in SUFFIXES and os.path.isfile(entry.path):  # noqa: PTH113
             yield Path(entry.path)
 
 
@@ -194,7 +203,7 @@ def _opened(path: str | Path) -> Iterator[tuple[io.BufferedReader, int]]:
         raise MissingFile(f"cannot be read: {reason}", str(path)) from error
 
 
-def _read_stream(stream: BinaryIO, limits: Limits, name: str | None) -> bytes:
+def _read_stream(stream: Readable, limits: Limits, name: str | None) -> bytes:
     chunks, size = [], 0
     try:
         while chunk := stream.read(_CHUNK):

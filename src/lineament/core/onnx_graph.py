@@ -40,8 +40,8 @@ def drop_initialiser_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
 def free_axes(model: onnx.ModelProto, batch: bool = True, spatial: bool = False) -> onnx.ModelProto:
     """The model with any number of items, and where asked any height and width, as input.
 
-    Inputs are taken as n x c x h x w. Stated shapes of outputs and of values between are dropped,
-    for they were those of the frozen size. Each reshape that writes a batch of 1 over an axis that
+    Inputs are taken as n x c x h x w. What the model states of shapes further down is dropped where
+    it was true of the frozen size only. Each reshape that writes a batch of 1 over an axis that
     is the batch keeps that axis instead; row-major order makes this the same reshape of each item.
 
     Args:
@@ -56,7 +56,7 @@ def free_axes(model: onnx.ModelProto, batch: bool = True, spatial: bool = False)
     for value in mended.graph.input:
         if value.name not in parameters:
             _free_input(value, batch, spatial)
-    _forget_shapes(mended.graph)
+    _free_stated_shapes(mended.graph, batch, spatial)
     if batch:
         _free_reshapes(mended)
         _check_outputs(mended)
@@ -78,10 +78,15 @@ def _free_input(value: onnx.ValueInfoProto, batch: bool, spatial: bool) -> None:
             axis.dim_param = name
 
 
-def _forget_shapes(graph: onnx.GraphProto) -> None:
+def _free_stated_shapes(graph: onnx.GraphProto, batch: bool, spatial: bool) -> None:
+    """Forget the shapes between; of the outputs keep what holds for every input."""
     del graph.value_info[:]
     for output in graph.output:
-        output.type.tensor_type.ClearField("shape")
+        axes = output.type.tensor_type.shape.dim
+        if batch and axes:
+            axes[0].dim_param = BATCH
+        for axis in axes[1:] if spatial else ():
+            axis.Clear()
 
 
 def _free_reshapes(model: onnx.ModelProto) -> None:

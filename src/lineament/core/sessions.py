@@ -71,9 +71,14 @@ class Session:
 
         Args:
             inputs: an array for each name, or one array for a network of one input.
+
+        Raises:
+            ValueError: one array was given to a network of several inputs.
         """
         if isinstance(inputs, np.ndarray):
-            inputs = dict(zip(self.inputs, [inputs], strict=True))
+            if len(self.inputs) != 1:
+                raise ValueError(f"name the array of each input: {', '.join(self.inputs)}")
+            inputs = {self.inputs[0]: inputs}
         start = time.perf_counter()
         try:
             return self._network.run(None, dict(inputs))  # pyright: ignore[reportReturnType]

@@ -20,11 +20,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Int64
 
 from lineament.core.errors import BadInput
-from lineament.know.constraints import Constraints, Decisions, first_groups
+from lineament.know.constraints import Constraints, Decisions, Told, first_groups
 from lineament.know.graph import neighbour_graph, unique_pairs
 from lineament.know.linkage import Groups, agglomerate
-
-Rows = Sequence[int] | Int[np.ndarray, " k"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,8 @@ def cluster(
     photos: Int[np.ndarray, " n"],
     threshold: float,
     start: Int[np.ndarray, " n"] | None = None,
-    same: Sequence[Rows] = (),
-    different: Sequence[tuple[Rows, Rows]] = (),
+    same: Sequence[Told] = (),
+    different: Sequence[tuple[Told, Told]] = (),
     quality: Float[np.ndarray, " n"] | None = None,
     one_per_photo: bool = True,
     config: ClusterConfig = DEFAULT,

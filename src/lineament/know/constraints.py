@@ -11,8 +11,10 @@ from jaxtyping import Int, Int64
 
 from lineament.core.errors import BadInput
 
-Rows = Sequence[int] | Int[np.ndarray, " k"]
-Sides = tuple[Int64[np.ndarray, " a"], Int64[np.ndarray, " b"]]
+Told = Sequence[int] | Int[np.ndarray, " _"]
+"""Rows of faces as a caller names them."""
+Rows = Int64[np.ndarray, " _"]
+"""Rows of faces, rising, each once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +26,11 @@ class Decisions:
         different: each two sets of faces without a person in common.
     """
 
-    same: tuple[Int64[np.ndarray, " k"], ...]
-    different: tuple[Sides, ...]
+    same: tuple[Rows, ...]
+    different: tuple[tuple[Rows, Rows], ...]
 
     @classmethod
-    def of(cls, n: int, same: Sequence[Rows], different: Sequence[tuple[Rows, Rows]]) -> Decisions:
+    def of(cls, n: int, same: Sequence[Told], different: Sequence[tuple[Told, Told]]) -> Decisions:
         """Decisions on `n` faces.
 
         Raises:
@@ -41,7 +43,7 @@ class Decisions:
         person = join(n, decisions.same)
         for a, b in decisions.different:
             for shared in np.intersect1d(person[a], person[b])[:1]:
-                one, other = a[person[a] == shared].min(), b[person[b] == shared].min()
+                one, other = sorted(side[person[side] == shared][0] for side in (a, b))
                 raise BadInput(
                     f"faces {one} and {other} were called different people, "
                     "and by other decisions the same: take one of the decisions back"
@@ -58,7 +60,7 @@ class Decisions:
 
 def first_groups(
     known: Int[np.ndarray, " n"], decisions: Decisions
-) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " k"]]:
+) -> tuple[Int64[np.ndarray, " n"], Rows]:
     """Groups of faces that are one person from the start, and the faces to search for.
 
     People that the decisions say are more than one lose their hold: their faces count as new.
@@ -86,7 +88,7 @@ class Constraints:
         self,
         group: Int64[np.ndarray, " n"],
         photos: Int[np.ndarray, " n"] | None,
-        different: Iterable[Sides],
+        different: Iterable[tuple[Rows, Rows]],
     ) -> None:
         """
         Args:
@@ -94,7 +96,8 @@ class Constraints:
             photos: the photo of each face; None where faces of one photo may be one person.
             different: sets of faces without a person in common.
         """
-        self._photos: defaultdict[int, set[int]] = defaultdict(set)
+        count = int(group.max()) + 1
+        self._photos: list[set[int]] = [set() for _ in range(count)]
         # Decision number i has sides 2 i and 2 i + 1; sides that differ in the last bit are apart.
         self._sides: defaultdict[int, set[int]] = defaultdict(set)
         if photos is not None:
@@ -107,22 +110,22 @@ class Constraints:
 
     def between(self, a: int, b: int) -> bool:
         """Whether groups `a` and `b` must stay apart."""
-        if not self._photos.get(a, _NONE).isdisjoint(self._photos.get(b, _NONE)):
+        if not self._photos[a].isdisjoint(self._photos[b]):
             return True
-        opposite = self._sides.get(b, _NONE)
-        return any(side ^ 1 in opposite for side in self._sides.get(a, _NONE))
+        if a not in self._sides or b not in self._sides:
+            return False
+        opposite = self._sides[b]
+        return any(side ^ 1 in opposite for side in self._sides[a])
 
     def merge(self, kept: int, gone: int) -> None:
         """Group `gone` is now part of `kept`."""
-        for marks in (self._photos, self._sides):
-            if gone in marks:
-                marks[kept] |= marks.pop(gone)
+        self._photos[kept] |= self._photos[gone]
+        self._photos[gone] = set()
+        if gone in self._sides:
+            self._sides[kept] |= self._sides.pop(gone)
 
 
-_NONE: frozenset[int] = frozenset()
-
-
-def join(n: int, sets: Iterable[Int64[np.ndarray, " k"]]) -> Int64[np.ndarray, " n"]:
+def join(n: int, sets: Iterable[Rows]) -> Int64[np.ndarray, " n"]:
     """Groups of `n` faces where all of a set are in one, numbered in order of their first faces."""
     parent = list(range(n))
 
@@ -138,14 +141,14 @@ def join(n: int, sets: Iterable[Int64[np.ndarray, " k"]]) -> Int64[np.ndarray, "
     return np.unique([find(face) for face in range(n)], return_inverse=True)[1].astype(np.int64)
 
 
-def _members(known: Int[np.ndarray, " n"]) -> list[Int64[np.ndarray, " k"]]:
+def _members(known: Int[np.ndarray, " n"]) -> list[Rows]:
     """The faces of each known person."""
     faces = np.argsort(known, kind="stable")
     faces = faces[known[faces] >= 0]
     return np.split(faces, np.flatnonzero(np.diff(known[faces])) + 1)
 
 
-def _rows(faces: Rows, n: int) -> Int64[np.ndarray, " k"]:
+def _rows(faces: Told, n: int) -> Rows:
     rows = np.unique(np.asarray(faces, np.int64))
     if len(rows) and not 0 <= rows[0] <= rows[-1] < n:
         raise BadInput(f"a decision is about face {rows[-1]}, and there are {n} faces")

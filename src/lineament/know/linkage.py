@@ -7,7 +7,8 @@ operations, and what happens in one part of the graph does not wait for another.
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
@@ -18,6 +19,7 @@ _BLOCK = 1 << 16
 """Edges scored at a time; bounds the memory of scoring."""
 
 
+@runtime_checkable
 class Bars(Protocol):
     """What forbids two groups to become one."""
 
@@ -85,24 +87,49 @@ def agglomerate(
         For each group the number of one of the groups that it became one with, the same for all.
     """
     home = np.arange(len(groups))
-    scores = groups.link(pairs)
+    pairs, scores = _allowed(groups, pairs, threshold, bars)
     while True:
-        places, hosts, guests = _wishes(groups, pairs, scores, threshold)
-        merged, barred = _grant(len(groups), hosts, guests, bars)
-        if not merged.any() and not barred.any():
+        wishes = _wishes(groups, pairs, scores, threshold)
+        if not len(wishes.hosts):
             return home
-        kept, gone = hosts[merged], guests[merged]
+        merged = _grant(wishes, len(groups), bars)
+        kept, gone = wishes.hosts[merged], wishes.guests[merged]
         groups.merge(kept, gone)
         home[gone] = kept
         changed = np.zeros(len(groups), bool)
         changed[kept] = changed[gone] = True
         stale = changed[pairs[:, 0]] | changed[pairs[:, 1]]
         renewed = unique_pairs(home[pairs[stale]], len(groups))
-        settled = ~stale
-        settled[places[barred]] = False
-        pairs = np.concatenate([pairs[settled], renewed])
-        scores = np.concatenate([scores[settled], groups.link(renewed)])
+        renewed, new_scores = _allowed(groups, renewed, threshold, bars)
+        pairs = np.concatenate([pairs[~stale], renewed])
+        scores = np.concatenate([scores[~stale], new_scores])
         home = home[home]
+
+
+def _allowed(
+    groups: Groups, pairs: Int64[np.ndarray, "e 2"], threshold: float, bars: Bars
+) -> tuple[Int64[np.ndarray, "a 2"], Float32[np.ndarray, " a"]]:
+    """The pairs, and their linkage, without those that would merge but may not."""
+    scores = groups.link(pairs)
+    keep = scores < threshold
+    near = np.flatnonzero(~keep)
+    keep[near] = [not bars.between(a, b) for a, b in pairs[near].tolist()]
+    return pairs[keep], scores[keep]
+
+
+@dataclass(frozen=True, eq=False)
+class _Wishes:
+    """Merges that are called for in a round, best first.
+
+    Attributes:
+        hosts: the heavier group of each, which takes the other in.
+        guests: the other.
+        slight: where the guest, with all better guests of that host, adds at most a tenth to it.
+    """
+
+    hosts: Int64[np.ndarray, " w"]
+    guests: Int64[np.ndarray, " w"]
+    slight: Bool[np.ndarray, " w"]
 
 
 def _wishes(
@@ -110,12 +137,11 @@ def _wishes(
     pairs: Int64[np.ndarray, "e 2"],
     scores: Float32[np.ndarray, " e"],
     threshold: float,
-) -> tuple[Int64[np.ndarray, " w"], Int64[np.ndarray, " w"], Int64[np.ndarray, " w"]]:
-    """Merges that are called for now, best first: their places in `pairs`, hosts and guests.
+) -> _Wishes:
+    """Pairs of groups that are each other's best, and slight guests whose best match is the host.
 
-    Called for are pairs that are each other's best, and beside them the guests whose best match is
-    one host, as long as together they add no more than a tenth to it: to such a host it makes no
-    difference which of them comes first, and it need not take them one a round.
+    To a large host it makes no difference which of its slight guests comes first. If it took them
+    one a round, a person of ten thousand faces would need as many rounds.
     """
     best = np.full(len(groups), threshold, np.float32)
     np.maximum.at(best, pairs[:, 0], scores)
@@ -130,8 +156,9 @@ def _wishes(
     by_host = np.argsort(hosts, kind="stable")
     growth = np.empty(len(places))
     growth[by_host] = _running_sums(hosts[by_host], (groups.weights[guests] * guest_wants)[by_host])
-    called = guest_wants & (host_wants | (growth <= groups.weights[hosts] / 10))
-    return places[called], hosts[called], guests[called]
+    slight = growth <= groups.weights[hosts] / 10
+    called = guest_wants & (host_wants | slight)
+    return _Wishes(hosts[called], guests[called], slight[called])
 
 
 def _running_sums(
@@ -144,22 +171,21 @@ def _running_sums(
     return total - np.repeat(before, np.diff(first, append=len(runs)))
 
 
-def _grant(
-    m: int, hosts: Int64[np.ndarray, " w"], guests: Int64[np.ndarray, " w"], bars: Bars
-) -> tuple[Bool[np.ndarray, " w"], Bool[np.ndarray, " w"]]:
-    """Which merges take place, in order, and which turn out to be barred.
+def _grant(wishes: _Wishes, m: int, bars: Bars) -> Bool[np.ndarray, " w"]:
+    """Which merges take place, in order; the first always does.
 
-    A group that has moved moves no further in this round, and one that has taken in stays.
+    In one round a group that has moved moves no further, and one that has taken in stays and takes
+    in only slight guests more, of which an earlier one may bar a later.
     """
-    merged, barred = np.zeros(len(hosts), bool), np.zeros(len(hosts), bool)
+    merged = np.zeros(len(wishes.hosts), bool)
     moved, stays = bytearray(m), bytearray(m)
-    for wish, (host, guest) in enumerate(zip(hosts.tolist(), guests.tolist(), strict=True)):
+    columns = (wishes.hosts.tolist(), wishes.guests.tolist(), wishes.slight.tolist())
+    for wish, (host, guest, slight) in enumerate(zip(*columns, strict=True)):
         if moved[host] or moved[guest] or stays[guest]:
             continue
-        if bars.between(host, guest):
-            barred[wish] = True
+        if stays[host] and (not slight or bars.between(host, guest)):
             continue
         bars.merge(host, guest)
         moved[guest] = stays[host] = True
         merged[wish] = True
-    return merged, barred
+    return merged

@@ -23,15 +23,12 @@ import os
 import tempfile
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Int8, Int64
 
 from lineament.core.embeddings import Embeddings, code_scale, require_same_space
-
-if TYPE_CHECKING:
-    import faiss
 
 SKETCH_FROM = 100_000
 """Faces from which a sketch pays; below, an exact scan takes less than a millisecond."""
@@ -43,6 +40,8 @@ _MAGIC = b"lineament index 1\n"
 class VectorIndex:
     """Codes of faces in memory, each under its face id, searched by cosine.
 
+    The codes are those of `Embeddings.to_codes`: exactness rests on their length.
+
     Args:
         space: of the embeddings that the codes stand for.
         dimension: d, numbers in a code.
@@ -52,8 +51,9 @@ class VectorIndex:
         self.space = space
         self.dimension = dimension
         self.ids: Int64[np.ndarray, " n"] = np.empty(0, np.int64)
-        self._scan = _signed_codes(dimension)
-        self._sketch: faiss.IndexPQFastScan | None = None
+        # FAISS's type hints describe its C++ interface, not the one that Python sees.
+        self._scan: Any = _signed_codes(dimension)
+        self._sketch: Any = None
 
     @classmethod
     def build(
@@ -85,7 +85,7 @@ class VectorIndex:
             raise ValueError(f"{len(ids)} codes of {self.dimension} expected, not {codes.shape}")
         self._scan.add_sa_codes(np.ascontiguousarray(codes).view(np.uint8) ^ _SIGN)
         if self._sketch is not None:
-            self._sketch.add(codes.astype(np.float32))  # pyright: ignore[reportCallIssue]
+            self._sketch.add(codes.astype(np.float32))
         self.ids = joined
 
     def remove(self, ids: Int64[np.ndarray, " n"]) -> int:
@@ -93,7 +93,7 @@ class VectorIndex:
         gone = np.isin(self.ids, ids)
         rows = np.flatnonzero(gone)
         if len(rows):
-            self._scan.remove_ids(rows)  # pyright: ignore[reportCallIssue]
+            self._scan.remove_ids(rows)
             self._sketch = None
             self.ids = self.ids[~gone]
         return len(rows)
@@ -146,7 +146,7 @@ class VectorIndex:
         open_ = np.arange(len(vectors))
         count = min(2 * k + 64, len(self))
         while True:
-            coarse, found = self._scan.search(rounded[open_], count)  # pyright: ignore[reportCallIssue]
+            coarse, found = self._scan.search(rounded[open_], count)
             rows[open_], scores[open_] = self._best(vectors[open_], found, k)
             if count == len(self):
                 return rows, scores
@@ -161,8 +161,7 @@ class VectorIndex:
         self, vectors: Float32[np.ndarray, "q d"], k: int
     ) -> tuple[Int64[np.ndarray, "q k"], Float[np.ndarray, "q k"]]:
         count = min(max(100 * k, len(self) // 1000), len(self))
-        assert self._sketch is not None
-        _, found = self._sketch.search(vectors, count)  # pyright: ignore[reportCallIssue]
+        _, found = self._sketch.search(vectors, count)
         return self._best(vectors, found, k)
 
     def _best(
@@ -172,7 +171,7 @@ class VectorIndex:
         rows = np.empty((len(vectors), k), np.int64)
         scores = np.empty((len(vectors), k))
         for i, candidates in enumerate(found):
-            codes = self._scan.reconstruct_batch(candidates)  # pyright: ignore[reportCallIssue]
+            codes = self._scan.reconstruct_batch(candidates)
             cosines = codes.astype(np.float64) @ vectors[i] / code_scale(self.dimension)
             best = np.lexsort((self.ids[candidates], -cosines))[:k]
             rows[i], scores[i] = candidates[best], cosines[best]
@@ -193,7 +192,7 @@ class VectorIndex:
         codes = faiss.vector_to_array(self._scan.codes)
         sketch = faiss.serialize_index(self._sketch) if self._sketch else np.empty(0, np.uint8)
         parts = [self.ids.tobytes(), codes.tobytes(), sketch.tobytes()]
-        head = self._head(revision) | {"count": len(self), "check": _checksum(*parts)}
+        head = self._head(revision) | {"count": len(self), "check": _checksum(len(self), *parts)}
         handle, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".tmp", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -211,17 +210,19 @@ class VectorIndex:
         index = cls(space, dimension)
         try:
             with path.open("rb") as file:
-                magic, head, payload = file.readline(64), json.loads(file.readline(4096)), file.read()
-            count, wanted = head.pop("count"), head.pop("check")
-            current = magic == _MAGIC and head == index._head(revision)
-            if not current or wanted != _checksum(payload):
+                magic, head = file.readline(64), json.loads(file.readline(4096))
+                payload = file.read()
+            count, check = head.pop("count"), head.pop("check")
+            if magic != _MAGIC or head != index._head(revision):
                 return None
-            index.ids = np.frombuffer(payload, np.int64, count)
+            if check != _checksum(count, payload):
+                return None
+            index.ids = np.frombuffer(payload, np.int64, count).copy()  # lets the payload go
             codes = np.frombuffer(payload, np.uint8, count * dimension, index.ids.nbytes)
             index._scan.add_sa_codes(codes.reshape(count, dimension))
             sketch = np.frombuffer(payload, np.uint8, offset=index.ids.nbytes + codes.nbytes)
             index._sketch = faiss.deserialize_index(sketch) if len(sketch) else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError):
             return None
         return index
 
@@ -229,30 +230,30 @@ class VectorIndex:
         return {"space": self.space, "dimension": self.dimension, "revision": revision}
 
 
-def _signed_codes(dimension: int) -> faiss.IndexScalarQuantizer:
+def _signed_codes(dimension: int) -> Any:
     import faiss
 
     kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
     return faiss.IndexScalarQuantizer(dimension, kind, faiss.METRIC_INNER_PRODUCT)
 
 
-def _sketch_of(scan: faiss.IndexScalarQuantizer) -> faiss.IndexPQFastScan:
+def _sketch_of(scan: Any) -> Any:
     """Two numbers to a codebook of 16; trained on rows spread evenly, so always the same."""
     import faiss
 
     count, dimension = scan.ntotal, scan.d
     books = dimension // 2 if dimension % 2 == 0 else dimension
-    sketch = faiss.IndexPQFastScan(dimension, books, 4, faiss.METRIC_INNER_PRODUCT)
+    sketch: Any = faiss.IndexPQFastScan(dimension, books, 4, faiss.METRIC_INNER_PRODUCT)
     rows = np.linspace(0, count - 1, min(count, _TRAINING_ROWS)).astype(np.int64)
-    sketch.train(scan.reconstruct_batch(rows))  # pyright: ignore[reportCallIssue]
+    sketch.train(scan.reconstruct_batch(rows))
     for start in range(0, count, 1 << 16):
-        block = scan.reconstruct_n(start, min(1 << 16, count - start))  # pyright: ignore[reportCallIssue]
-        sketch.add(block)  # pyright: ignore[reportCallIssue]
+        block = scan.reconstruct_n(start, min(1 << 16, count - start))
+        sketch.add(block)
     return sketch
 
 
-def _checksum(*parts: bytes) -> int:
-    value = 0
+def _checksum(count: int, *parts: bytes) -> int:
+    value = count
     for part in parts:
         value = zlib.crc32(part, value)
     return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from lineament.core.crops import Crops
+from lineament.core.crops import Crops, warp
 from lineament.core.landmarks import Landmarks
 
 _FULL_EYE_DISTANCE = 40.0
@@ -70,11 +70,14 @@ def _middle(grey: np.ndarray) -> np.ndarray:
 def thumbnail(
     pixels: UInt8[np.ndarray, "h w 3"], box: Float32[np.ndarray, " 4"], side: int = 128
 ) -> UInt8[np.ndarray, "side side 3"]:
-    """A square around a face, half as large again as its box, for people to look at."""
-    from lineament.core.crops import warp
+    """A square around a face, half as large again as its box, for people to look at.
 
-    centre = (box[:2] + box[2:]) / 2
-    span = 1.5 * float(max(box[2:] - box[:2]))
-    gain = side / max(span, 1.0)
-    shift = side / 2 - gain * centre
+    It is moved, and made smaller, to stay within the picture.
+    """
+    size = np.asarray([pixels.shape[1], pixels.shape[0]], np.float32)
+    span = float(min(1.5 * max(*(box[2:] - box[:2]), 1.0), *size))
+    corner = np.clip((box[:2] + box[2:] - span) / 2, 0, size - span)
+    gain = side / span
+    # The corner is a pixel's edge; pixels' centres lie at whole numbers.
+    shift = (0.5 - corner) * gain - 0.5
     return warp(pixels, np.asarray([[gain, 0, shift[0]], [0, gain, shift[1]]], np.float32), side)

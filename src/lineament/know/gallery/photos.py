@@ -62,9 +62,7 @@ def add_path(db: sqlite3.Connection, photo_id: int, path: str, size: int, mtime_
     """Note that a file holds a stored photo; a file that held another is now this one's."""
     path = path_text(path)
     db.execute("DELETE FROM skipped WHERE path = ?", (path,))
-    db.execute(
-        "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?)", (path, photo_id, size, mtime_ns)
-    )
+    db.execute("INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?)", (path, photo_id, size, mtime_ns))
 
 
 def skip(

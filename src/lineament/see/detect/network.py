@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from lineament.core.cards import Card
 from lineament.core.faces import Faces
@@ -122,7 +122,7 @@ class OnnxDetector:
         """
         raise NotImplementedError
 
-    def _choose(self, candidates: Candidates, scale: Float32[np.ndarray, " 2"]) -> Faces:
+    def _choose(self, candidates: Candidates, scale: Float[np.ndarray, " 2"]) -> Faces:
         """One candidate for each face, in pixels of the picture."""
         kept = nms(candidates.boxes, candidates.scores, self.config.nms_iou)
         boxes = to_picture(candidates.boxes[kept].reshape(-1, 2, 2), scale).reshape(-1, 4)

@@ -1,0 +1,103 @@
+"""Every method that can be run is run, on real pictures, by the verb that its card names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lineament.core.cards import Method, methods
+from lineament.core.crops import Crops, align
+from lineament.core.embeddings import similarity
+from lineament.core.image import Image
+from lineament.core.media import read_image
+from lineament.core.protocols import Detector, Embedder
+
+RUNNABLE = [m for m in methods().values() if m.card.entry]
+
+
+def of_verb(verb: str) -> list:
+    return [pytest.param(m, id=m.card.slug) for m in RUNNABLE if m.card.verb == verb]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _research():
+    """Tests are research: the terms of research-only weights are accepted for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LINEAMENT_ACCEPT_RESEARCH", "1")
+        yield
+
+
+def test_every_verb_is_tested_here():
+    assert {m.card.verb for m in RUNNABLE} <= {"detect", "embed"}
+
+
+@pytest.fixture(scope="module")
+def portraits(shared_data) -> list[Image]:
+    """Two pictures each of three people."""
+    names = ["Abdullah_Gul_0007", "Abdullah_Gul_0014", "Ariel_Sharon_0016", "Ariel_Sharon_0030"]
+    names += ["Aaron_Peirsol_0001", "Aaron_Peirsol_0004"]
+    return [read_image(shared_data / "lfw" / "images" / f"{name}.jpg") for name in names]
+
+
+@pytest.mark.parametrize("method", of_verb("detect"))
+def test_detectors_find_the_face_and_its_points(method: Method, portraits):
+    detector = method.load()()
+    assert isinstance(detector, Detector)
+    for faces, image in zip(detector(portraits), portraits, strict=True):
+        assert len(faces) >= 1
+        face = faces[0]
+        x1, y1, x2, y2 = face.box
+        assert 40 < x2 - x1 < 150
+        assert x1 < image.width / 2 < x2
+        assert y1 < image.height / 2 < y2
+        right_eye, left_eye, nose, right_mouth, left_mouth = face.points
+        assert right_eye[0] < nose[0] < left_eye[0]
+        assert right_mouth[0] < left_mouth[0]
+        assert max(right_eye[1], left_eye[1]) < nose[1] < min(right_mouth[1], left_mouth[1])
+        assert np.all(np.diff(faces.scores) <= 0)
+        assert 0 < face.score <= 1
+    assert detector.seconds > 0
+
+
+@pytest.mark.parametrize("method", of_verb("detect"))
+def test_detectors_find_nobody_where_nobody_is(method: Method):
+    blank = Image(np.full((90, 120, 3), 128, np.uint8))
+    faces = method.load()()([blank])[0]
+    assert len(faces) == 0
+    assert len(faces.scores) == 0
+
+
+@pytest.mark.parametrize("method", of_verb("embed"))
+def test_embedders_tell_people_apart(method: Method, portraits):
+    embedder = method.load()()
+    assert isinstance(embedder, Embedder)
+    detector = methods()["yunet"].load()()
+    crops = Crops.join(
+        [
+            align(image, faces[:1].landmarks, embedder.template)
+            for image, faces in zip(portraits, detector(portraits), strict=True)
+        ]
+    )
+    together = embedder(crops)
+    assert together.vectors.shape == (6, embedder.dimension)
+    assert together.space == embedder.space
+    cosines = similarity(together, together)
+    people = np.arange(6) // 2
+    same = people[:, None] == people
+    assert cosines[same].min() > cosines[~same].max()
+    alone = np.concatenate([embedder(crops[i : i + 1]).vectors for i in range(6)])
+    np.testing.assert_allclose(alone, together.vectors, atol=2e-3)
+    assert embedder(crops[:0]).vectors.shape == (0, embedder.dimension)
+
+
+@pytest.mark.parametrize("method", of_verb("embed"))
+def test_flip_embeds_a_mirrored_face_alike(method: Method, portraits):
+    embedder = method.load()(flip=True)
+    faces = methods()["yunet"].load()()(portraits[:1])[0]
+    crops = align(portraits[0], faces[:1].landmarks, embedder.template)
+    mirrored = Crops(crops.pixels[:, :, ::-1].copy(), crops.transforms, crops.template)
+    np.testing.assert_allclose(
+        embedder(crops).vectors, embedder(mirrored).vectors, atol=2e-3, rtol=0
+    )
+    with pytest.raises(ValueError, match="crops"):
+        embedder(Crops(crops.pixels, crops.transforms, "other"))
