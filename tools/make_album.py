@@ -7,7 +7,7 @@ gets its own (as in StyleGAN2, arXiv:1912.04958, section 5), so that coarse laye
 and fine ones can change the light while the layers between keep who it is.
 
 The turn, the nod and the smile are directions of that space, learnt by ridge regression on what a
-face detector measures on a few hundred random faces. Hair and background move along principal
+face detector measures on random faces. Hair and background move along principal
 axes (GANSpace, arXiv:2004.02546). Groups are cut out by MODNet (arXiv:2011.11961).
 
 Usage::
@@ -23,6 +23,7 @@ import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -44,7 +45,11 @@ FOLDERS = ("", "2018/lake", "2019/summer", "2019/winter", "2020/garden", "2021/w
 
 @dataclass(frozen=True)
 class Order:
-    """One file to make: what is on it and how it is stored."""
+    """One file to make: what is on it and how it is stored.
+
+    `variant` tells files of a kind apart: the take of a plain photo (3 is the wide one), the
+    quarter turns of a rotated one (6: by EXIF orientation), the cut side, the scene.
+    """
 
     kind: str
     people: tuple[int, ...] = ()
@@ -109,41 +114,44 @@ def write(order: Order, path: Path, photo: Photo) -> None:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def label(name: str, kind: str, photo: Photo | None = None) -> dict[str, Any]:
+    """The truth about one file; `photo` is None where nothing can be decoded."""
+    if photo is None:
+        return {"file": name, "kind": kind, "width": None, "height": None, "faces": []}
+    height, width = photo.pixels.shape[:2]
+    faces = [
+        {"person": f"p{person + 1:02d}", "box": [round(float(v), 1) for v in box]}
+        for person, box in photo.faces
+    ]
+    return {"file": name, "kind": kind, "width": width, "height": height, "faces": faces}
+
+
+def fill(order: Order, number: int, name: str, path: Path, studio: Studio) -> dict[str, Any]:
+    """Make one file; its label."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if order.kind == "text":
+        path.write_text(f"This is a text in a file named like a photo. {MARK}\n", encoding="utf-8")
+        return label(name, "broken")
+    photo = take(order, studio, np.random.default_rng((SEED, number)))
+    write(order, path, photo)
+    if order.kind == "truncated":
+        return label(name, "broken")
+    return label(name, "plain" if order.kind == "grey" else order.kind, photo)
+
+
 def make(studio: Studio, folder: Path) -> None:
     """Write the whole album and its labels into `folder`."""
-    numbered, photos = orders(), []
-    for index, order in enumerate(numbered):
-        place_in = FOLDERS[index * len(FOLDERS) // len(numbered)]
-        name = f"{place_in}/IMG_{index + 1:04d}{order.suffix}".lstrip("/")
-        path = folder / name
-        if order.kind == "text":
-            path.write_text(f"This is a text in a file named like a photo. {MARK}\n")
-            photos.append(
-                {"file": name, "kind": "broken", "width": None, "height": None, "faces": []}
-            )
-            continue
-        photo = take(order, studio, np.random.default_rng((SEED, index)))
-        write(order, path, photo)
-        broken = order.kind == "truncated"
-        height, width = photo.pixels.shape[:2]
-        faces = [
-            {"person": f"p{person + 1:02d}", "box": [round(float(v), 1) for v in box]}
-            for person, box in photo.faces
-        ]
-        photos.append(
-            {
-                "file": name,
-                "kind": "broken" if broken else "plain" if order.kind == "grey" else order.kind,
-                "width": None if broken else width,
-                "height": None if broken else height,
-                "faces": [] if broken else faces,
-            }
-        )
-    twin = next(p for p in photos if p["kind"] == "plain")
-    copy = {**twin, "file": f"phone/IMG_{len(numbered) + 1:04d}.jpg", "duplicate_of": twin["file"]}
-    shutil.copyfile(folder / twin["file"], folder / copy["file"])
-    lines = ",\n".join(json.dumps(photo) for photo in [*photos, copy])
-    (folder / "labels.json").write_text('{"photos": [\n' + lines + "\n]}\n")
+    album, labels = orders(), []
+    for number, order in enumerate(album):
+        place = FOLDERS[number * len(FOLDERS) // len(album)]
+        name = f"{place}/IMG_{number + 1:04d}{order.suffix}".lstrip("/")
+        labels.append(fill(order, number, name, folder / name, studio))
+    original = next(row for row in labels if row["kind"] == "plain")
+    copy = {"file": f"phone/IMG_{len(album) + 1:04d}.jpg", "duplicate_of": original["file"]}
+    shutil.copyfile(folder / original["file"], folder / copy["file"])
+    lines = ",\n".join(json.dumps(row) for row in [*labels, original | copy])
+    text = f'{{"about": "{MARK}", "photos": [\n{lines}\n]}}\n'
+    (folder / "labels.json").write_text(text, encoding="utf-8")
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from lineament.analyze import Analyzer
 from lineament.core.errors import UnreadableImage
-from lineament.core.image import Image
 from lineament.core.headers import Limits
+from lineament.core.image import Image
 from lineament.core.media import decode, encode_jpeg, image_files, read_bytes
 from lineament.know.gallery import FaceRecord, Gallery, PhotoRecord
 from lineament.know.grouping import regroup

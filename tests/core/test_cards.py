@@ -56,6 +56,15 @@ def test_anything_but_literals_is_refused(tmp_path, value):
         read_card(written(tmp_path, text))
 
 
+def test_the_worked_example_of_contributing_is_a_card(tmp_path):
+    page = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    card = read_card(written(tmp_path, example))
+    assert card is not None
+    assert f"class {card.entry}(" in example
+    assert f"evidence/{card.slug}.json" in page
+
+
 def test_a_file_without_a_card_has_none(tmp_path):
     assert read_card(written(tmp_path, "X = 1\n")) is None
     assert read_card(written(tmp_path, '"""\nCARD = Card(\n"""\n')) is None

@@ -19,6 +19,7 @@ FORBIDDEN = {
     "a path of somebody's machine": r"(?<![\w.])/(work|home|root|Users)/"
     + r"\w|/tmp/"
     + r"(venv|[a-z]/)",
+    "a gap left to fill": r"\{\{[A-Z]" + r"+\}\}",
     "a private key": "BEGIN [A-Z ]*PRIVATE " + "KEY",
 }
 
@@ -54,6 +55,7 @@ def test_no_file_holds(what):
         ("a registry's address", "https://" + "pypi" + ".org/simple"),
         ("a path of somebody's machine", "open('" + "/ho" + "me/ada/x')"),
         ("a path of somebody's machine", "/tm" + "p/venv/bin"),
+        ("a gap left to fill", "{" + "{FIGURES}" + "}"),
         ("a private key", "-----BEGIN RSA PRIVATE" + " KEY-----"),
     ],
 )

@@ -190,6 +190,16 @@ def test_a_stale_or_damaged_index_is_made_again(gallery):
         assert again.search(query)[0][0].photo == "/p/d"
 
 
+def test_the_index_of_a_deleted_gallery_is_not_used(tmp_path):
+    path = tmp_path / "g"
+    for seed in (1, 2):
+        with Gallery.open(path, space=SPACE, dimension=DIMENSION) as made:
+            made.add_photo(photo("a"), [face(seed)])
+            query = Embeddings.from_codes(face(seed).code[None], SPACE)
+            assert made.search(query)[0][0].score > 0.99
+        path.unlink()
+
+
 def folder_bytes(gallery: Gallery) -> bytes:
     return b"".join(p.read_bytes() for p in sorted(gallery.path.parent.iterdir()) if p.is_file())
 
@@ -306,9 +316,9 @@ def test_one_writer_at_a_time_and_readers_go_on(gallery, monkeypatch):
 def test_a_full_disk_changes_nothing(gallery):
     pages = gallery._db.execute("PRAGMA page_count").fetchone()[0]
     gallery._db.execute(f"PRAGMA max_page_count = {pages}")
+    faces = [face(seed) for seed in range(500)]
     with pytest.raises(GalleryError, match="nothing was changed"):
-        for seed in range(500):
-            gallery.add_photo(photo(f"full{seed}"), [face(seed)])
+        gallery.add_photo(photo("too much"), faces)
     gallery._db.execute("PRAGMA max_page_count = 1000000")
     stored = gallery.counts()[0]
     assert gallery._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -36,7 +36,8 @@ class Photo:
 def crop(portrait: Portrait, window: Array, size: tuple[int, int], kind: str) -> Photo:
     """The part of a portrait inside `window` (xyxy px), at `size` (width, height)."""
     picture = Pil.fromarray(portrait.pixels)
-    pixels = np.array(picture.resize(size, Pil.Resampling.LANCZOS, tuple(map(float, window))))
+    left, top, right, bottom = map(float, window)
+    pixels = np.array(picture.resize(size, Pil.Resampling.LANCZOS, (left, top, right, bottom)))
     scale = np.array(size) / (window[2:] - window[:2])
     box = (portrait.box.reshape(2, 2) - window[:2]) * scale
     return Photo(kind, pixels, [(portrait.person, box.clip(0, size).ravel())])

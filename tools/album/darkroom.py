@@ -43,7 +43,6 @@ def develop(photo: Photo, rng: Rng) -> Photo:
 
 def save(path: Path, pixels: Array, quality: int = 80, orientation: int = 1) -> None:
     """Write a picture in the format of its suffix, marked in EXIF, XMP and PNG text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     exif = Pil.Exif()
     exif[0x010E], exif[0x0131] = MARK, "Lineament make_album. " + MARK
     exif[0x0112] = orientation

@@ -163,7 +163,7 @@ def dbscan(album: Album, threshold: float) -> Int64[np.ndarray, " n"]:
     return found.astype(np.int64)
 
 
-def average_linkage(album: Album):  # noqa: ANN201
+def average_linkage(album: Album):
     """scikit-learn's agglomerative clustering with average linkage over cosine distance.
 
     The tree does not depend on the threshold: it is grown once and cut at each.

@@ -92,7 +92,7 @@ def embedded_faces(paths: tuple[Path, ...], slug: str) -> EmbeddedFaces:
     return EmbeddedFaces(faces, plain, flip, seconds)
 
 
-def embedders(asked: Sequence[str], say=print) -> list[str]:  # noqa: ANN001
+def embedders(asked: Sequence[str], say=print) -> list[str]:
     """Slugs to measure: those asked for, else all whose weights may be used here."""
     if asked:
         return [method(slug, "embed").card.slug for slug in asked]

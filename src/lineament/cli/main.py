@@ -39,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _command(
     commands, name: str, run: str, help_line: str, more: str = ""
-) -> argparse.ArgumentParser:  # noqa: ANN001
+) -> argparse.ArgumentParser:
     description = f"{help_line[0].upper()}{help_line[1:]}. {more}".strip()
     parser = commands.add_parser(name, help=help_line, description=description)
     parser.set_defaults(run=run)
@@ -84,7 +84,7 @@ def _rate(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _describing(commands) -> None:  # noqa: ANN001
+def _describing(commands) -> None:
     p = _command(commands, "analyze", "describe:analyze", "find and describe the faces of photos")
     p.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     p.add_argument("--draw", type=Path, metavar="FILE", help="also draw the faces of one photo")
@@ -103,7 +103,7 @@ def _describing(commands) -> None:  # noqa: ANN001
     _networks(p)
 
 
-def _indexing(commands) -> None:  # noqa: ANN001
+def _indexing(commands) -> None:
     p = _command(
         commands,
         "index",
@@ -128,7 +128,7 @@ def _indexing(commands) -> None:  # noqa: ANN001
     p.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE")
 
 
-def _people(commands) -> None:  # noqa: ANN001
+def _people(commands) -> None:
     p = _command(commands, "people", "album:people", "list the people of the gallery")
     _gallery(p)
     p.add_argument(
@@ -140,7 +140,7 @@ def _people(commands) -> None:  # noqa: ANN001
     _gallery(p)
 
 
-def _deciding(commands) -> None:  # noqa: ANN001
+def _deciding(commands) -> None:
     p = _command(commands, "merge", "album:merge", "say that two people are one")
     p.add_argument("a", metavar="PERSON")
     p.add_argument("b", metavar="PERSON")
@@ -157,7 +157,7 @@ def _deciding(commands) -> None:  # noqa: ANN001
     _gallery(p)
 
 
-def _erasing(commands) -> None:  # noqa: ANN001
+def _erasing(commands) -> None:
     p = _command(
         commands,
         "forget",
@@ -178,7 +178,7 @@ def _erasing(commands) -> None:  # noqa: ANN001
     _gallery(p)
 
 
-def _catalogues(commands) -> None:  # noqa: ANN001
+def _catalogues(commands) -> None:
     p = _command(commands, "methods", "catalogue:methods", "list methods and what they have shown")
     p.add_argument("slug", nargs="?", metavar="SLUG", help="show one card whole")
     p = _command(commands, "models", "catalogue:models", "list, fetch and check weights")

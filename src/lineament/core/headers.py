@@ -28,8 +28,8 @@ so that this bounds their time to a second; real files have at most some thousan
 class Limits:
     """How much one file may ask for.
 
-    While it is decoded a picture needs up to 16 bytes of memory a pixel (WebP; 7 for a plain JPEG
-    or PNG) beside twice the bytes of its file.
+    While it is decoded a picture needs up to 16 bytes of memory a pixel (WebP does; most formats
+    need half), beside twice the bytes of its file. ``tests/core/test_media_fuzz.py`` measures it.
 
     Attributes:
         max_bytes: size of the file.

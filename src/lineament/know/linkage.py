@@ -23,9 +23,13 @@ _BLOCK = 1 << 16
 class Bars(Protocol):
     """What forbids two groups to become one."""
 
-    def between(self, a: int, b: int) -> bool: ...
+    def between(self, a: int, b: int) -> bool:
+        """Whether groups `a` and `b` must stay apart."""
+        ...
 
-    def merge(self, kept: int, gone: int) -> None: ...
+    def merge(self, kept: int, gone: int) -> None:
+        """Group `gone` is now part of `kept`."""
+        ...
 
 
 class Groups:
@@ -113,7 +117,8 @@ def _allowed(
     scores = groups.link(pairs)
     keep = scores < threshold
     near = np.flatnonzero(~keep)
-    keep[near] = [not bars.between(a, b) for a, b in pairs[near].tolist()]
+    barred = map(bars.between, pairs[near, 0].tolist(), pairs[near, 1].tolist())
+    keep[near] = ~np.fromiter(barred, bool, len(near))
     return pairs[keep], scores[keep]
 
 

@@ -1,4 +1,5 @@
-"""Faces of every size and whichever way up the photo is: a search around any detector."""
+"""Faces of every size, whichever way up the photo is or the head is held: a search around any
+detector."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from lineament.core.geometry import rotate_points_quarter
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.see.detect.grid import fit
+from lineament.see.detect.level import level
 from lineament.see.detect.pyramid import BoundedDetector, look
 
 _PROBE_SIDE = 640
@@ -23,12 +25,13 @@ class Search:
 
     Very large faces are always looked for (see `pyramid`). Photos in which no face is certain are
     tried in the other three quarter turns: scans and photos without EXIF lie on their side, and
-    detectors then find nothing, or faces with their points in the wrong places.
+    detectors then find nothing, or faces with their points in the wrong places. Each face's points
+    are then taken from a second look at it alone, enlarged and level (see `level`).
 
     Args:
         detector: looks at each view.
-        upright: try the other quarter turns of a photo where no face is certain.
-        small_faces: look a second time, twice as close, for some five times the time.
+        upright: try the other quarter turns of a photo where no face is certain, and level faces.
+        small_faces: look a second time, twice as close, for some four times the time.
     """
 
     def __init__(
@@ -48,23 +51,32 @@ class Search:
         found = look(self.detector, images, self.small_faces)
         if not self.upright:
             return found
-        unsure = [i for i, faces in enumerate(found) if _best(faces) < self.detector.confident]
-        turns = self._turns([images[i] for i in unsure], [_best(found[i]) for i in unsure])
-        turned = [(i, quarters) for i, quarters in zip(unsure, turns, strict=True) if quarters]
-        again = look(
-            self.detector, [turn(images[i], quarters) for i, quarters in turned], self.small_faces
-        )
-        for (i, quarters), faces in zip(turned, again, strict=True):
-            found[i] = turn_back(faces, quarters, images[i])
-        return found
+        turns = self._turns(images, found)
+        turned = [row for row, quarters in enumerate(turns) if quarters]
+        uprights = [turn(image, quarters) for image, quarters in zip(images, turns, strict=True)]
+        again = look(self.detector, [uprights[row] for row in turned], self.small_faces)
+        for row, faces in zip(turned, again, strict=True):
+            found[row] = faces
+        return [
+            turn_back(level(self.detector, upright, faces), quarters, image)
+            for upright, faces, quarters, image in zip(uprights, found, turns, images, strict=True)
+        ]
 
-    def _turns(self, images: Sequence[Image], scores: Sequence[float]) -> list[int]:
-        """Quarter turns after which the best face of each picture is more certain than `scores`."""
-        small = [Image(fit(image.pixels, _PROBE_SIDE)) for image in images]
-        probes = [turn(image, quarters) for image in small for quarters in (1, 2, 3)]
-        best = np.asarray([_best(faces) for faces in self.detector(probes)]).reshape(-1, 3)
-        ladder = np.concatenate([np.reshape(scores, (-1, 1)), best], axis=1)
-        return ladder.argmax(axis=1).tolist()
+    def _turns(self, images: Sequence[Image], found: Sequence[Faces]) -> list[int]:
+        """Quarter turns after which the best face of each picture is most certain."""
+        turns = [0] * len(images)
+        unsure = [i for i, faces in enumerate(found) if _best(faces) < self.detector.confident]
+        small = [_shrunk(images[i]) for i in unsure]
+        probes = iter(self.detector([turn(image, k) for image in small for k in (1, 2, 3)]))
+        for i in unsure:
+            scores = [_best(found[i]), *(_best(next(probes)) for _ in range(3))]
+            turns[i] = int(np.argmax(scores))
+        return turns
+
+
+def _shrunk(image: Image) -> Image:
+    pixels = fit(image.pixels, _PROBE_SIDE)
+    return Image(pixels, scale=image.scale * max(pixels.shape) / max(image.pixels.shape))
 
 
 def turn(image: Image, quarters: int) -> Image:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lineament.core.errors import GalleryBusy, GalleryError
 from lineament.know.gallery.people import drop_empty, face_ids, log
-from lineament.know.gallery.photos import mark_of
+from lineament.know.gallery.photos import mark_of, renew_revision
 
 
 def erase_person(db: sqlite3.Connection, person_id: int) -> int:
@@ -47,9 +47,10 @@ def erase_photos(db: sqlite3.Connection, photos: list[tuple[int, str]], key: byt
 
 
 def _tidy(db: sqlite3.Connection) -> None:
-    """Decisions and people that are about nobody any more."""
+    """Drop decisions and people that are about nobody any more, and make indexes stale."""
     db.execute("DELETE FROM decisions WHERE id NOT IN (SELECT decision_id FROM decision_faces)")
     drop_empty(db)
+    renew_revision(db)
 
 
 def delete_reports(db: sqlite3.Connection) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The gallery's search index: kept in a file beside it, and made again where that is out of date."""
+"""The gallery's search index: kept in a file beside it, made again where it is out of date."""
 
 from __future__ import annotations
 
@@ -83,10 +83,6 @@ class Finder:
         return Match(face_id, person_id, name, photo or "", score)
 
     def _current(self) -> str:
-        """The state of the faces. Ids only rise and are never used again, so that the last id
-        given and the number of faces tell every two states apart."""
-        row = self._db.execute(
-            "SELECT (SELECT seq FROM sqlite_sequence WHERE name = 'faces'),"
-            " (SELECT count(*) FROM faces)"
-        ).fetchone()
-        return f"{row[0]}/{row[1]}"
+        """The state of the faces; see `photos.renew_revision`."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'revision'").fetchone()
+        return row[0]

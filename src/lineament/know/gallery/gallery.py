@@ -29,6 +29,9 @@ from lineament.know.gallery.records import (
     Skipped,
 )
 
+PATIENCE = 2.0
+"""Seconds to wait for another writer: longer than a photo takes, shorter than an indexing run."""
+
 
 class Gallery:
     """Photos, faces and people of one embedding space, kept in one SQLite file.
@@ -103,10 +106,10 @@ class Gallery:
             GalleryBusy: another process is writing.
         """
         try:
-            self._lock.acquire(timeout=5)
+            self._lock.acquire(timeout=PATIENCE)
         except Timeout:
             raise GalleryBusy(
-                f"{self.path}: another process is writing to this gallery; try again when it is done"
+                f"{self.path}: another process is writing to this gallery; try again later"
             ) from None
         except OSError as error:
             raise GalleryError(f"{self.path}: cannot be written ({error})") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -55,7 +56,15 @@ def add_photo(db: sqlite3.Connection, photo: PhotoRecord, faces: Sequence[FaceRe
             for place, face in enumerate(faces)
         ],
     )
+    if faces:
+        renew_revision(db)
     return photo_id
+
+
+def renew_revision(db: sqlite3.Connection) -> None:
+    """Say that faces came or went. The word is random, so that an index of another state, of a
+    restored copy or of an older gallery at the same path is never taken for this one's."""
+    db.execute("UPDATE meta SET value = ? WHERE key = 'revision'", (secrets.token_hex(16),))
 
 
 def add_path(db: sqlite3.Connection, photo_id: int, path: str, size: int, mtime_ns: int) -> None:

@@ -141,7 +141,12 @@ def create(db: sqlite3.Connection, space: str, dimension: int) -> None:
             db.execute(statement)
     db.executemany(
         "INSERT INTO meta VALUES (?, ?)",
-        [("space", space), ("dimension", dimension), ("key", secrets.token_bytes(32))],
+        [
+            ("space", space),
+            ("dimension", dimension),
+            ("key", secrets.token_bytes(32)),
+            ("revision", secrets.token_hex(16)),
+        ],
     )
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {VERSION}")

@@ -60,7 +60,7 @@ class CenterFaceConfig(DetectorConfig):
     """See `DetectorConfig`."""
 
     score: float = 0.5
-    confident: float = 0.85
+    confident: float = 0.8
 
 
 class CenterFace(OnnxDetector):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64, UInt8
+from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
 MULTIPLE = 32
 """Sides that a network of strides up to 32 can take are multiples of this."""
@@ -96,6 +96,13 @@ def stack(
 def cell_places(cells: Int64[np.ndarray, " k"], columns: int) -> Float32[np.ndarray, ...]:
     """Column and row of cells that are counted row by row."""
     return np.stack([cells % columns, cells // columns], axis=1).astype(np.float32)
+
+
+def scale_of(
+    view: UInt8[np.ndarray, "h2 w2 3"], pixels: UInt8[np.ndarray, "h w 3"]
+) -> Float64[np.ndarray, " 2"]:
+    """How many times as large as `pixels` a resized `view` of them is, x and y."""
+    return np.asarray([view.shape[1] / pixels.shape[1], view.shape[0] / pixels.shape[0]])
 
 
 def to_picture(

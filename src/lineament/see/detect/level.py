@@ -1,19 +1,18 @@
-"""Points of tilted and of small faces: each face is looked at again by itself, large and level.
+"""Better points: each face is looked at again by itself, enlarged and level.
 
-A detector's points are at their best on large faces that stand upright. On small ones they hardly
-follow a tilt of the head: YuNet's points turn 2 degrees for a face of 32 pixels that is tilted by
-15, and 12 degrees for one of 250 (`tests/see/test_level.py` holds both figures). So each face is
-cut out, enlarged and looked at again; as long as its points say that it is tilted, it is turned
-back by that much and looked at once more.
+Detectors place points best on large faces that stand upright. On small ones the points hardly
+follow a tilted head, and the face would be aligned as crooked as it is. So each face is cut out
+at one size and looked at again; as long as its points say that it is tilted, it is turned back by
+that much and looked at once more.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float32
 
 from lineament.core.crops import warp
-from lineament.core.faces import Faces
+from lineament.core.faces import Face, Faces
 from lineament.core.geometry import box_iou, invert_transform, transform_points
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
@@ -24,7 +23,7 @@ _SIDE = 320
 _FACE = 250
 """Pixels of a box's longer side in it."""
 _ROUNDS = 4
-_LEVEL = np.radians(2)
+_LEVEL = np.radians(3)
 """A face that is tilted by less is level."""
 _SLACK = 0.05
 """A later look counts unless its score is worse than the one before by more than this."""
@@ -35,35 +34,36 @@ _SAME = 0.3
 def level(detector: Detector, image: Image, faces: Faces) -> Faces:
     """The same faces with better points; boxes and scores stay.
 
-    Faces that are not found again keep the points they have. Tilts up to some 60 degrees are
-    followed.
+    Tilts up to some 45 degrees are followed. A face that is not found again keeps its points.
 
     Args:
         detector: that found them.
         image: the picture.
         faces: with boxes and landmarks of scheme "5".
     """
-    low, high = np.split(faces.boxes.astype(np.float64), 2, axis=1)
-    centres, sides = (low + high) / 2, (high - low).max(axis=1)
-    points = faces.landmarks.points.copy()
-    tilts, scores = np.zeros(len(faces)), np.zeros(len(faces))
-    rows = np.flatnonzero(sides > 0)
+    points = [_look_again(detector, image, face) for face in faces]
+    landmarks = np.asarray(points, np.float32).reshape(-1, 5, 2)
+    return faces.with_fields(landmarks=Landmarks(landmarks, "5"))
+
+
+def _look_again(detector: Detector, image: Image, face: Face) -> Float32[np.ndarray, "5 2"]:
+    points, turned, score = face.points, 0.0, 0.0
     for _ in range(_ROUNDS):
-        matrices = [_cut(centres[row], sides[row], tilts[row]) for row in rows]
-        found = detector([Image(warp(image.pixels, matrix, _SIDE)) for matrix in matrices])
-        tilted = []
-        for row, matrix, again in zip(rows, matrices, found, strict=True):
-            again = _middle(again)
-            if not len(again) or again.scores[0] < scores[row] - _SLACK:
-                continue
-            scores[row] = again.scores[0]
-            seen = again.landmarks.points[0]
-            points[row] = transform_points(invert_transform(matrix), seen)
-            tilts[row] += tilt(seen)
-            if abs(tilt(seen)) > _LEVEL:
-                tilted.append(row)
-        rows = tilted
-    return faces.with_fields(landmarks=Landmarks(points, "5"))
+        matrix = _cut(face.box, turned)
+        square = Image(
+            warp(image.pixels, matrix, _SIDE),
+            scale=image.scale * float(np.hypot(matrix[0, 0], matrix[0, 1])),
+        )
+        again = _middle(detector([square])[0])
+        if not len(again) or again.scores[0] < score - _SLACK:
+            break
+        score = again.scores[0]
+        seen = again.landmarks.points[0]
+        points = transform_points(invert_transform(matrix), seen)
+        turned += tilt(seen)
+        if abs(tilt(seen)) < _LEVEL:
+            break
+    return points
 
 
 def tilt(points: Float[np.ndarray, "5 2"]) -> float:
@@ -75,12 +75,13 @@ def tilt(points: Float[np.ndarray, "5 2"]) -> float:
     return float(np.arctan2(across[1], across[0]))
 
 
-def _cut(centre: Float64[np.ndarray, " 2"], side: float, tilt: float) -> Float32[np.ndarray, "2 3"]:
-    """Picture to square: the face in the middle, to size, turned back by its tilt."""
-    size = _FACE / side
-    cosine, sine = size * np.cos(tilt), size * np.sin(tilt)
+def _cut(box: Float32[np.ndarray, " 4"], turned: float) -> Float32[np.ndarray, "2 3"]:
+    """Picture to square: the box in the middle, to size, turned counter-clockwise, radians."""
+    low, high = box[:2].astype(np.float64), box[2:].astype(np.float64)
+    scale = _FACE / max(1.0, (high - low).max())
+    cosine, sine = scale * np.cos(turned), scale * np.sin(turned)
     linear = np.asarray([[cosine, sine], [-sine, cosine]])
-    shift = (_SIDE - 1) / 2 - linear @ centre
+    shift = (_SIDE - 1) / 2 - linear @ ((low + high) / 2)
     return np.concatenate([linear, shift[:, None]], axis=1).astype(np.float32)
 
 

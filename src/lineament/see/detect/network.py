@@ -17,7 +17,7 @@ from lineament.core.landmarks import Landmarks
 from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes
 from lineament.core.sessions import Session
 from lineament.core.weights import prepared
-from lineament.see.detect.grid import Candidates, calls, fit, stack, to_picture
+from lineament.see.detect.grid import Candidates, calls, fit, scale_of, stack, to_picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class DetectorConfig:
     Attributes:
         score: least confidence of a face, in [0, 1].
         nms_iou: of two faces that overlap by more than this the weaker is dropped, in [0, 1].
-        min_size: least length of a box's shorter side, pixels of the picture.
+        min_size: least length of a box's shorter side, pixels of the file (see `Image.scale`).
         max_side: the network looks at no side longer than this; larger pictures are scaled down
             to it, smaller ones are left as they are. Pixels.
         confident: a score that upright faces in plain view mostly reach and turned ones mostly do
@@ -107,10 +107,7 @@ class OnnxDetector:
             outputs = self._session.run(planes)
             for place, row in enumerate(rows):
                 candidates = self._decode([output[place] for output in outputs], planes.shape[3])
-                height, width = views[row].shape[:2]
-                image = images[row]
-                scale = np.asarray([width / image.width, height / image.height])
-                found[row] = self._choose(candidates, scale)
+                found[row] = self._choose(candidates, views[row], images[row])
         return found
 
     def _decode(self, outputs: Sequence[Float32[np.ndarray, ...]], width: int) -> Candidates:
@@ -122,13 +119,16 @@ class OnnxDetector:
         """
         raise NotImplementedError
 
-    def _choose(self, candidates: Candidates, scale: Float[np.ndarray, " 2"]) -> Faces:
-        """One candidate for each face, in pixels of the picture."""
+    def _choose(
+        self, candidates: Candidates, view: UInt8[np.ndarray, "h w 3"], image: Image
+    ) -> Faces:
+        """One candidate for each face, in pixels of the picture that the view was made of."""
         kept = nms(candidates.boxes, candidates.scores, self.config.nms_iou)
+        scale = scale_of(view, image.pixels)
         boxes = to_picture(candidates.boxes[kept].reshape(-1, 2, 2), scale).reshape(-1, 4)
         points = to_picture(candidates.points[kept], scale)
         faces = Faces(boxes, scores=candidates.scores[kept], landmarks=Landmarks(points, "5"))
-        if self.config.min_size:
-            sides = boxes[:, 2:] - boxes[:, :2]
-            return faces[sides.min(axis=1) >= self.config.min_size]
-        return faces
+        if not self.config.min_size:
+            return faces
+        sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
+        return faces[sides >= self.config.min_size * image.scale]

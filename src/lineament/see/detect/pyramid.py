@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64
+from jaxtyping import Bool, Float64, UInt8
 
 from lineament.core.faces import Faces
 from lineament.core.geometry import nms
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.protocols import Detector
-from lineament.see.detect.grid import fit, resize, to_picture
+from lineament.see.detect.grid import fit, resize, scale_of, to_picture
 
-_SEAM = 64
-"""Pixels of a face, in the size that is looked at, at which one size hands over to the next. Every
-detector here is at its best there, both above and below."""
 _COARSE = 4
 """The coarse look is this much smaller than the plain one: at 1280 pixels it sees a face that
 fills the picture as 320 pixels, and costs a sixteenth."""
+_LARGE = 64
+"""Pixels of a face from which on the coarse look counts: 256 in the plain one, which every
+detector here still finds, so nothing falls between them."""
 _CLOSE = 2
 """The close look is this much larger than the plain one."""
-_OVERLAP = 2 * _SEAM
+_SMALL = 96
+"""Pixels of a face up to which the close look counts: 48 in the plain one."""
+_TOO_SMALL = 32
+"""Pixels of a face under which the plain look leaves it to the close one, where there is one. In
+between both count, and the better score speaks."""
+_OVERLAP = 2 * _SMALL
 """Pixels that neighbouring tiles share: a small face and what surrounds it lie whole in one."""
 
 
+@runtime_checkable
 class BoundedDetector(Detector, Protocol):
     """A detector that says how it is best used."""
 
@@ -66,6 +72,14 @@ class _View:
     cell: tuple[float, float, float, float] = (-np.inf, -np.inf, np.inf, np.inf)
     sizes: tuple[float, float] = (0, np.inf)
 
+    @classmethod
+    def of(
+        cls, pixels: UInt8[np.ndarray, "h w 3"], image: Image, sizes: tuple[float, float]
+    ) -> _View:
+        """The whole picture, resized to `pixels`."""
+        scale = scale_of(pixels, image.pixels)
+        return cls(Image(pixels, scale=image.scale * float(scale.max())), scale, sizes=sizes)
+
     def place(self, faces: Faces) -> Faces:
         """Those faces that are this view's to find, in the picture's pixels."""
         faces = faces[self._own(faces)]
@@ -102,26 +116,26 @@ def look(detector: BoundedDetector, images: Sequence[Image], close: bool) -> lis
 
 def _views(image: Image, max_side: int, close: bool) -> Iterator[_View]:
     plain = fit(image.pixels, max_side)
-    yield _View(Image(plain), _scale(plain, image))
-    if max(plain.shape) >= _COARSE * _SEAM:
+    least = _TOO_SMALL if close else 0
+    yield _View.of(plain, image, sizes=(least, np.inf))
+    if max(plain.shape) >= _COARSE * _LARGE:
         coarse = resize(plain, 1 / _COARSE)
-        yield _View(Image(coarse), _scale(coarse, image), sizes=(_SEAM, np.inf))
+        yield _View.of(coarse, image, sizes=(_LARGE, np.inf))
     if close:
         ratio = _CLOSE * max(plain.shape) / max(image.pixels.shape)
         yield from _tiles(resize(image.pixels, ratio), image, max_side)
 
 
-def _tiles(pixels: np.ndarray, image: Image, max_side: int) -> Iterator[_View]:
+def _tiles(pixels: UInt8[np.ndarray, "h w 3"], image: Image, max_side: int) -> Iterator[_View]:
     """The enlarged picture in equal tiles that share a strip with each neighbour."""
-    scale = _scale(pixels, image)
+    whole = _View.of(pixels, image, sizes=(0, _SMALL))
     for y1, y2, top, bottom in _cuts(pixels.shape[0], max_side):
         for x1, x2, left, right in _cuts(pixels.shape[1], max_side):
-            yield _View(
-                Image(pixels[y1:y2, x1:x2]),
-                scale,
+            yield replace(
+                whole,
+                image=Image(pixels[y1:y2, x1:x2], scale=whole.image.scale),
                 origin=(x1, y1),
                 cell=(left, top, right, bottom),
-                sizes=(0, _SEAM),
             )
 
 
@@ -135,10 +149,6 @@ def _cuts(length: int, limit: int) -> list[tuple[int, int, float, float]]:
         (start, end, low, high)
         for start, end, (low, high) in zip(starts, ends, pairwise(borders), strict=True)
     ]
-
-
-def _scale(pixels: np.ndarray, image: Image) -> Float64[np.ndarray, " 2"]:
-    return np.asarray([pixels.shape[1] / image.width, pixels.shape[0] / image.height])
 
 
 def _merge(parts: Sequence[Faces], detector: BoundedDetector) -> Faces:

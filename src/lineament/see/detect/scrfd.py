@@ -60,7 +60,7 @@ class SCRFDConfig(DetectorConfig):
     """See `DetectorConfig`."""
 
     score: float = 0.5
-    confident: float = 0.75
+    confident: float = 0.8
     nms_iou: float = 0.4
 
 
@@ -82,8 +82,10 @@ class SCRFD(OnnxDetector):
         scores, boxes, points = (outputs[k : k + 3] for k in (0, 3, 6))
         return Candidates.join(
             [
-                self._decode_level(*level, stride, width // stride)
-                for *level, stride in zip(scores, boxes, points, _STRIDES, strict=True)
+                self._decode_level(
+                    scores[level], boxes[level], points[level], stride, width // stride
+                )
+                for level, stride in enumerate(_STRIDES)
             ]
         )
 

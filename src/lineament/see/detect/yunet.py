@@ -82,8 +82,15 @@ class YuNet(OnnxDetector):
         classes, objects, boxes, points = (outputs[k : k + 3] for k in (0, 3, 6, 9))
         return Candidates.join(
             [
-                self._decode_level(*level, stride, width // stride)
-                for *level, stride in zip(classes, objects, boxes, points, _STRIDES, strict=True)
+                self._decode_level(
+                    classes[level],
+                    objects[level],
+                    boxes[level],
+                    points[level],
+                    stride,
+                    width // stride,
+                )
+                for level, stride in enumerate(_STRIDES)
             ]
         )
 
