@@ -193,7 +193,8 @@ def test_a_forgotten_photo_stays_out_until_asked_back(gallery, album, labels, ca
     before = answer(capsys, "index", album, "--gallery", gallery)["photos"]
     answer(capsys, "forget", "--photo", photo, "--gallery", gallery)
     after = answer(capsys, "index", album, "--gallery", gallery)
-    assert (after["photos"], after["forgotten"]) == (before - 1, 1)
+    copies = sum((album / row["file"]).read_bytes() == photo.read_bytes() for row in labels)
+    assert (after["photos"], after["forgotten"]) == (before - 1, copies)
     assert answer(capsys, "index", album, "--gallery", gallery, "--again")["photos"] == before
 
 

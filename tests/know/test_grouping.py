@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def gallery(tmp_path):
         yield made
 
 
-def expected(person: int, shots=range(4)) -> frozenset[str]:
+def expected(person: int, shots: Iterable[int] = range(4)) -> frozenset[str]:
     return frozenset(f"/p/{person}-{shot}" for shot in shots)
 
 

@@ -10,6 +10,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -171,7 +172,10 @@ def average_linkage(album: Album):
     from sklearn.cluster import AgglomerativeClustering
 
     tree = AgglomerativeClustering(
-        n_clusters=None, distance_threshold=0.0, metric="cosine", linkage="average"
+        n_clusters=None,  # pyright: ignore[reportArgumentType]  (its stub forgets None)
+        distance_threshold=0.0,
+        metric="cosine",
+        linkage="average",
     ).fit(album.vectors)
 
     def cut(album: Album, threshold: float) -> Int64[np.ndarray, " n"]:
@@ -209,8 +213,12 @@ def _row(album: Album, name: str, setting: str, labels: np.ndarray, seconds: flo
 def _results(
     album: Album, ours: np.ndarray, figures: list[tuple[str, str, Agreement]]
 ) -> list[Result]:
-    common = {"method": "clustering", "protocol": "clustering", "data": album.name}
-    common["data_hash"] = album.digest
+    common: dict[str, Any] = {
+        "method": "clustering",
+        "protocol": "clustering",
+        "data": album.name,
+        "data_hash": album.digest,
+    }
     mine = figures[0][2]
     rows = [
         Result(

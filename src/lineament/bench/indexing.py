@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from lineament.bench.context import Context, Outcome, Protocol, Table
 from lineament.core.errors import MissingFile
@@ -49,7 +50,12 @@ def run(context: Context) -> Outcome:
     )
     growth = runs[-1]["peak_mb"] / runs[0]["peak_mb"] - 1
     data = f"the sample album, repeated to {SIZES[0]:,} and {SIZES[1]:,} photos"
-    common = {"method": "gallery", "protocol": "indexing", "data": data, "data_hash": ""}
+    common: dict[str, Any] = {
+        "method": "gallery",
+        "protocol": "indexing",
+        "data": data,
+        "data_hash": "",
+    }
     return Outcome(
         [table],
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
@@ -99,7 +100,7 @@ def index(options: Namespace) -> int:
     if skipped:
         print(f"{len(skipped)} files could not be read; `lineament report` lists them all:")
         for file in skipped[:5]:
-            print(f"  {file.path}: {file.reason}")
+            print(f"  {_short(file.path)}: {file.reason}")
     if tally.missing and not options.prune:
         print(f"{tally.missing} photos are gone from the folder; --prune drops them.")
     return 0
@@ -124,13 +125,18 @@ def people(options: Namespace) -> int:
                     p.name or "",
                     len(p.faces),
                     len({f.photo for f in p.faces}),
-                    max(p.faces, key=lambda f: f.quality).photo if p.faces else "",
+                    _short(max(p.faces, key=lambda f: f.quality).photo),
                 )
                 for p in again
             ],
         )
         print(f"and {len(found) - len(again)} faces seen once.")
     return 0
+
+
+def _short(path: str) -> str:
+    """A path as seen from here, where that is shorter."""
+    return min(path, os.path.relpath(path), key=len)
 
 
 def _person_row(person: Person) -> dict[str, Any]:

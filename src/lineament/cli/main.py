@@ -4,6 +4,7 @@ and imported when it is asked for, so that ``lineament --help`` is instant."""
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from importlib import import_module
@@ -200,7 +201,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit code. Errors are one line on standard error."""
     options = build_parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # file names need not be text
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be text
     module, _, function = options.run.partition(":")
     try:
         return getattr(import_module(f"lineament.cli.{module}"), function)(options) or 0

@@ -11,7 +11,7 @@ from lineament.core.faces import Faces
 from lineament.core.geometry import rotate_points_quarter
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
-from lineament.see.detect.grid import fit
+from lineament.see.detect.grid import fit, long_side
 from lineament.see.detect.level import level
 from lineament.see.detect.pyramid import BoundedDetector, look
 
@@ -76,7 +76,7 @@ class Search:
 
 def _shrunk(image: Image) -> Image:
     pixels = fit(image.pixels, _PROBE_SIDE)
-    return Image(pixels, scale=image.scale * max(pixels.shape) / max(image.pixels.shape))
+    return Image(pixels, scale=image.scale * long_side(pixels) / long_side(image.pixels))
 
 
 def turn(image: Image, quarters: int) -> Image:

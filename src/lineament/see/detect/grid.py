@@ -46,10 +46,9 @@ def fit(pixels: UInt8[np.ndarray, "h w 3"], max_side: int) -> UInt8[np.ndarray, 
 
     A smaller picture is handed back as it is.
     """
-    height, width = pixels.shape[:2]
-    if max(height, width) <= max_side:
+    if long_side(pixels) <= max_side:
         return pixels
-    return resize(pixels, max_side / max(height, width))
+    return resize(pixels, max_side / long_side(pixels))
 
 
 def resize(pixels: UInt8[np.ndarray, "h w 3"], scale: float) -> UInt8[np.ndarray, "h2 w2 3"]:
@@ -61,6 +60,11 @@ def resize(pixels: UInt8[np.ndarray, "h w 3"], scale: float) -> UInt8[np.ndarray
     # The gap lets Pillow average whole blocks first, which is faster and looks the same.
     scaled = picture.resize((width, height), Pillow.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(scaled)
+
+
+def long_side(pixels: UInt8[np.ndarray, "h w 3"]) -> int:
+    """The greater of height and width."""
+    return max(pixels.shape[:2])
 
 
 def padded(shape: Sequence[int]) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32, UInt8
 
 from lineament.core.cards import Card
 from lineament.core.faces import Faces

@@ -15,7 +15,7 @@ from lineament.core.geometry import nms
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.protocols import Detector
-from lineament.see.detect.grid import fit, resize, scale_of, to_picture
+from lineament.see.detect.grid import fit, long_side, resize, scale_of, to_picture
 
 _COARSE = 4
 """The coarse look is this much smaller than the plain one: at 1280 pixels it sees a face that
@@ -118,11 +118,11 @@ def _views(image: Image, max_side: int, close: bool) -> Iterator[_View]:
     plain = fit(image.pixels, max_side)
     least = _TOO_SMALL if close else 0
     yield _View.of(plain, image, sizes=(least, np.inf))
-    if max(plain.shape) >= _COARSE * _LARGE:
+    if long_side(plain) >= _COARSE * _LARGE:
         coarse = resize(plain, 1 / _COARSE)
         yield _View.of(coarse, image, sizes=(_LARGE, np.inf))
     if close:
-        ratio = _CLOSE * max(plain.shape) / max(image.pixels.shape)
+        ratio = _CLOSE * long_side(plain) / long_side(image.pixels)
         yield from _tiles(resize(image.pixels, ratio), image, max_side)
 
 
