@@ -204,7 +204,7 @@ def describe(image: Image, analyzer: Analyzer) -> list[FaceRecord]:
             landmarks=faces.landmarks.points[i] / image.scale,
             quality=float(faces.quality[i]),
             code=codes[i],
-            crop=encode_jpeg(thumbnail(image.pixels, faces.boxes[i]), 80),
+            crop=encode_jpeg(thumbnail(image.pixels, faces.boxes[i], faces[i].points), 80),
         )
         for i in range(len(faces))
     ]

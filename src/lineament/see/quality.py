@@ -68,11 +68,15 @@ def _middle(grey: np.ndarray) -> np.ndarray:
 
 
 def thumbnail(
-    pixels: UInt8[np.ndarray, "h w 3"], box: Float32[np.ndarray, " 4"], side: int = 128
+    pixels: UInt8[np.ndarray, "h w 3"],
+    box: Float32[np.ndarray, " 4"],
+    points: Float32[np.ndarray, "5 2"],
+    side: int = 128,
 ) -> UInt8[np.ndarray, "side side 3"]:
     """A square around a face, half as large again as its box, for people to look at.
 
-    It is moved, and made smaller, to stay within the picture.
+    It is moved, and made smaller, to stay within the picture; a face that lies on its side or on
+    its head is turned upright by quarters.
     """
     size = np.asarray([pixels.shape[1], pixels.shape[0]], np.float32)
     span = float(min(1.5 * max(*(box[2:] - box[:2]), 1.0), *size))
@@ -80,4 +84,6 @@ def thumbnail(
     gain = side / span
     # The corner is a pixel's edge; pixels' centres lie at whole numbers.
     shift = (0.5 - corner) * gain - 0.5
-    return warp(pixels, np.asarray([[gain, 0, shift[0]], [0, gain, shift[1]]], np.float32), side)
+    square = warp(pixels, np.asarray([[gain, 0, shift[0]], [0, gain, shift[1]]], np.float32), side)
+    across = points[1] - points[0]
+    return np.rot90(square, round(np.arctan2(across[1], across[0]) / (np.pi / 2)))

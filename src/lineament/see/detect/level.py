@@ -17,11 +17,15 @@ from lineament.core.geometry import box_iou, invert_transform, transform_points
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.protocols import Detector
+from lineament.see.detect.grid import resize, to_picture
 
-_SIDE = 320
+_SIDE = 144
 """Pixels of the square that a face is cut out to."""
-_FACE = 250
+_FACE = 125
 """Pixels of a box's longer side in it."""
+_ENLARGED = 2
+"""The square is looked at this much larger: points of a face of 250 pixels follow it best, and
+turning fewer pixels and then enlarging them is faster and looks the same."""
 _ROUNDS = 4
 _LEVEL = np.radians(3)
 """A face that is tilted by less is level."""
@@ -50,15 +54,13 @@ def _look_again(detector: Detector, image: Image, face: Face) -> Float32[np.ndar
     points, turned, score = face.points, 0.0, 0.0
     for _ in range(_ROUNDS):
         matrix = _cut(face.box, turned)
-        square = Image(
-            warp(image.pixels, matrix, _SIDE),
-            scale=image.scale * float(np.hypot(matrix[0, 0], matrix[0, 1])),
-        )
-        again = _middle(detector([square])[0])
+        zoom = _ENLARGED * float(np.hypot(matrix[0, 0], matrix[0, 1]))
+        square = resize(warp(image.pixels, matrix, _SIDE), _ENLARGED)
+        again = _middle(detector([Image(square, scale=image.scale * zoom)])[0])
         if not len(again) or again.scores[0] < score - _SLACK:
             break
         score = again.scores[0]
-        seen = again.landmarks.points[0]
+        seen = to_picture(again.landmarks.points[0], np.full(2, float(_ENLARGED)))
         points = transform_points(invert_transform(matrix), seen)
         turned += tilt(seen)
         if abs(tilt(seen)) < _LEVEL:
@@ -86,7 +88,7 @@ def _cut(box: Float32[np.ndarray, " 4"], turned: float) -> Float32[np.ndarray, "
 
 
 def _middle(faces: Faces) -> Faces:
-    """The best face in the middle of the square, alone, or none."""
-    low, high = (_SIDE - _FACE) / 2, (_SIDE + _FACE) / 2
+    """The best face in the middle of the enlarged square, alone, or none."""
+    low, high = _ENLARGED * (_SIDE - _FACE) / 2, _ENLARGED * (_SIDE + _FACE) / 2
     middle = np.asarray([[low, low, high, high]], np.float32)
     return faces[box_iou(faces.boxes, middle)[:, 0] > _SAME][:1]
