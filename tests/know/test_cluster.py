@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineament.core.errors import BadInput
-from lineament.know.cluster import ClusterConfig, cluster, false_match_rate_for
+from lineament.core.verdict import Calibration
+from lineament.know.cluster import ClusterConfig, cluster, false_match_rate_for, threshold_for
 from lineament.know.graph import neighbour_graph, unique_pairs
 from lineament.know.linkage import Groups, agglomerate
 from lineament.measure.clustering import bcubed
@@ -310,6 +311,16 @@ def test_rates_fall_with_the_number_of_faces() -> None:
     assert false_match_rate_for(3000) == pytest.approx(1e-5)
 
 
+def test_threshold_goes_on_below_the_measured_rates() -> None:
+    """On a ladder whose scores are linear in the logarithm of the rate, so are thresholds."""
+    rates = (1e-1, 5e-2, 2e-2, 1e-2, 5e-3, 2e-3, 1e-3, 5e-4, 2e-4, 1e-4)
+    scores = tuple(0.1 - 0.05 * np.log10(rate) for rate in rates)
+    calibration = Calibration("made up", "a line", 10**7, rates, scores)
+    for n in (1, 40, 77, 300, 10_000, 1_000_000):
+        expected = 0.1 - 0.05 * np.log10(false_match_rate_for(n))
+        assert threshold_for(n, calibration) == pytest.approx(expected)
+
+
 # The graph
 
 
@@ -359,7 +370,6 @@ def test_real_faces_beside_scikit_learn(shared_data: Path) -> None:
     from lineament.bench.faces import main_faces
     from lineament.know.calibration import calibration_of
     from lineament.know.embed.sface import SFace
-    from lineament.know.grouping import grouping_threshold
 
     paths = tuple(sorted((shared_data / "lfw" / "images").iterdir())[:200])
     faces = main_faces(paths)
@@ -367,7 +377,7 @@ def test_real_faces_beside_scikit_learn(shared_data: Path) -> None:
     embedded = SFace()(faces.crops)
     names = [path.name.rsplit("_", 1)[0] for path in paths]
     people = np.unique(names, return_inverse=True)[1]
-    threshold = grouping_threshold(len(people), calibration_of(embedded.space))
+    threshold = threshold_for(len(people), calibration_of(embedded.space))
     ours = bcubed(people, cluster(embedded.vectors, photos=apart(200), threshold=threshold))
 
     average = AgglomerativeClustering(

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Int64
 
 from lineament.core.errors import BadInput
+from lineament.core.verdict import Calibration
 from lineament.know.constraints import Constraints, Decisions, Told, first_groups
 from lineament.know.graph import neighbour_graph, unique_pairs
 from lineament.know.linkage import Groups, agglomerate
@@ -46,12 +47,29 @@ DEFAULT = ClusterConfig()
 
 
 def false_match_rate_for(n: int) -> float:
-    """The rate whose threshold suits `n` faces: 3 strangers for every 100 faces look that alike.
+    """The rate that suits `n` faces: 3 strangers for every 100 faces look alike at its threshold.
 
     A face meets n - 1 others, so at a fixed rate strangers would creep in as an album grows.
     Never more than 1e-3.
     """
     return min(1e-3, 0.03 / max(n, 1))
+
+
+def threshold_for(n: int, calibration: Calibration) -> float:
+    """The threshold that suits `n` faces: the score at `false_match_rate_for(n)`.
+
+    Between measured rates scores are interpolated over the logarithm of the rate, and below the
+    lowest they go on as over the last decade: this chooses a point to work at, and promises no
+    rate, for which `Calibration.threshold` is there.
+    """
+    depth = -np.log(calibration.rates)
+    scores = np.asarray(calibration.scores)
+    wanted = -np.log(false_match_rate_for(n))
+    if wanted <= depth[-1]:
+        return float(np.interp(wanted, depth, scores))
+    before = min(int(np.searchsorted(depth, depth[-1] - np.log(10))), len(depth) - 2)
+    slope = (scores[-1] - scores[before]) / (depth[-1] - depth[before])
+    return float(min(scores[-1] + slope * (wanted - depth[-1]), 1.0))
 
 
 def cluster(
@@ -75,8 +93,8 @@ def cluster(
     Args:
         vectors: embeddings of one space, rows of length 1.
         photos: the photo that each face is in.
-        threshold: cosine from which two lone faces are taken for one person, such as the
-            calibration's threshold at `false_match_rate_for(n)`.
+        threshold: cosine from which two lone faces are taken for one person, such as
+            `threshold_for(n, calibration)`.
         start: the person that each face is known to be, or -1; None where all are new.
         same: sets of faces that the user called one person.
         different: pairs of sets of faces; no face of the first is the person of one of the second.

@@ -20,6 +20,10 @@ _PROBE_SIDE = 640
 the smallest face, and all three turns together cost less than one look at 1280 pixels."""
 
 
+_MARGIN = 0.02
+"""A turn must be better than the photo as it is by more than this: between equals it stays."""
+
+
 class Search:
     """A detector that makes another one look harder; itself a detector.
 
@@ -69,7 +73,7 @@ class Search:
         small = [_shrunk(images[i]) for i in unsure]
         probes = iter(self.detector([turn(image, k) for image in small for k in (1, 2, 3)]))
         for i in unsure:
-            scores = [_best(found[i]), *(_best(next(probes)) for _ in range(3))]
+            scores = [_best(found[i]) + _MARGIN, *(_best(next(probes)) for _ in range(3))]
             turns[i] = int(np.argmax(scores))
         return turns
 
