@@ -1,7 +1,8 @@
 """The second pipeline: a folder of photos in, a gallery of people out.
 
-Photos are read and decoded a little ahead by worker threads while the networks run; each photo is
-committed by itself, so that a killed run loses at most the photo in hand.
+Each worker thread takes a photo from its file to its faces by itself, with networks that keep to
+one core: that makes better use of many cores than one photo spread over all of them. Photos are
+stored in order, each committed by itself, so that a killed run loses at most the photos in hand.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,8 +43,9 @@ class Tally:
         skipped: files that could not be read, with the reason.
         missing: files of an earlier run that are gone from the folder.
         people: in the gallery at the end.
+        workers: photos worked on at once.
         seconds: wall time.
-        network_seconds: of that, inside the networks.
+        network_seconds: inside the networks, of all workers together.
     """
 
     found: int = 0
@@ -55,19 +57,22 @@ class Tally:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     missing: int = 0
     people: int = 0
+    workers: int = 1
     seconds: float = 0.0
     network_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class _Loaded:
-    """A file read ahead: its picture, or why there is none (neither, where it is known)."""
+class _Worked:
+    """What a worker made of a file: a picture's faces, or why there are none (neither, where the
+    content is known or to be left out)."""
 
-    path: Path
+    path: str
     digest: str
     size: int
     mtime_ns: int
-    image: Image | None = None
+    picture: tuple[int, int] | None = None
+    faces: tuple[FaceRecord, ...] = ()
     error: UnreadableImage | None = None
 
 
@@ -79,7 +84,7 @@ def index_folder(
     limits: Limits = INDEX_LIMITS,
     prune: bool = False,
     again: bool = False,
-    readers: int = 2,
+    workers: int | None = None,
     on_photo: Callable[[Tally], None] | None = None,
 ) -> Tally:
     """Bring a gallery up to date with a folder, then group its faces into people.
@@ -87,11 +92,12 @@ def index_folder(
     Args:
         folder: searched through all its sub-folders; a single photo will do.
         gallery: open for writing.
-        analyzer: must compute embeddings of the gallery's space, and quality.
+        analyzer: must compute embeddings of the gallery's space, and quality. Its networks should
+            keep to one thread each (``Analyzer.of(threads=1)``).
         limits: on what a file may ask for.
         prune: also drop photos of this folder whose files are gone.
         again: also take in photos that were told to forget.
-        readers: threads that decode ahead.
+        workers: photos worked on at once; None means one a core, at most 8.
         on_photo: called after each file with the tally so far.
 
     Raises:
@@ -100,25 +106,34 @@ def index_folder(
     """
     started, before = time.perf_counter(), analyzer.seconds
     folder = Path(os.path.abspath(folder))  # noqa: PTH100  (a linked album keeps its name)
-    tally = Tally()
+    tally = Tally(workers=workers or min(8, os.cpu_count() or 1))
     seen: set[str] = set()
 
     def new_files() -> Iterator[Path]:
         for path in image_files(folder):
             tally.found += 1
             seen.add(path.as_posix())
-            size, mtime_ns = _facts(path)
-            if gallery.seen(path.as_posix(), size, mtime_ns):
+            if gallery.seen(path.as_posix(), *_facts(path)):
                 tally.unchanged += 1
             else:
                 yield path
 
     with gallery.writing():
         known = gallery.digests()
-        for loaded in _read_ahead(new_files(), known, limits, readers):
-            if again and gallery.is_forgotten(loaded.digest):
-                gallery.take_back_forgotten(loaded.digest)
-            _store(loaded, gallery, analyzer, known, tally)
+        left_out = gallery.forgotten()
+
+        def work(path: Path) -> _Worked:
+            return _work(
+                path, analyzer, limits, lambda d: d in known or (not again and left_out(d))
+            )
+
+        for worked in _ahead(new_files(), work, tally.workers):
+            if left_out(worked.digest):
+                if not again:
+                    tally.forgotten += 1
+                    continue
+                gallery.take_back_forgotten(worked.digest)
+            _store(worked, gallery, known, tally)
             if on_photo:
                 on_photo(tally)
         gone = gallery.missing_under(folder, seen)
@@ -131,29 +146,38 @@ def index_folder(
     return tally
 
 
-def _read_ahead(
-    paths: Iterable[Path], known: Collection[str], limits: Limits, readers: int
-) -> Iterator[_Loaded]:
-    """Files in order, decoded at most `readers` + 1 ahead, so that memory stays flat."""
-    with ThreadPoolExecutor(readers) as pool:
-        waiting: deque[Future[_Loaded]] = deque()
-        for path in paths:
-            waiting.append(pool.submit(_load, path, known, limits))
-            if len(waiting) > readers:
+def _ahead(
+    paths: Iterable[Path], work: Callable[[Path], _Worked], workers: int
+) -> Iterator[_Worked]:
+    """Results in the order of the files; at most two a worker are waiting, so that memory stays
+    flat."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[_Worked]] = deque()
+        try:
+            for path in paths:
+                waiting.append(pool.submit(work, path))
+                if len(waiting) >= 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
-def _load(path: Path, known: Collection[str], limits: Limits) -> _Loaded:
+def _work(path: Path, analyzer: Analyzer, limits: Limits, skip: Callable[[str], bool]) -> _Worked:
     digest, facts = "", _facts(path)
     try:
         data = read_bytes(path, limits)
         digest = hashlib.sha256(data).hexdigest()
-        image = None if digest in known else decode(data, limits=limits, name=path.as_posix())
-        return _Loaded(path, digest, *facts, image)
+        if skip(digest):
+            return _Worked(path.as_posix(), digest, *facts)
+        image = decode(data, limits=limits, name=path.as_posix())
     except UnreadableImage as error:
-        return _Loaded(path, digest, *facts, error=error)
+        return _Worked(path.as_posix(), digest, *facts, error=error)
+    size = round(image.width / image.scale), round(image.height / image.scale)
+    faces = tuple(describe(image, analyzer))
+    return _Worked(path.as_posix(), digest, *facts, picture=size, faces=faces)
 
 
 def _facts(path: Path) -> tuple[int, int]:
@@ -165,32 +189,19 @@ def _facts(path: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _store(
-    loaded: _Loaded, gallery: Gallery, analyzer: Analyzer, known: set[str], tally: Tally
-) -> None:
-    path = loaded.path.as_posix()
-    if loaded.error:
-        gallery.skip(path, loaded.error, loaded.size, loaded.mtime_ns)
-        tally.skipped.append((path, loaded.error.reason))
-    elif gallery.is_forgotten(loaded.digest):
-        tally.forgotten += 1
-    elif loaded.image is None or loaded.digest in known:
-        gallery.add_path(loaded.digest, path, loaded.size, loaded.mtime_ns)
+def _store(worked: _Worked, gallery: Gallery, known: set[str], tally: Tally) -> None:
+    file = worked.path, worked.size, worked.mtime_ns
+    if worked.error:
+        gallery.skip(worked.path, worked.error, worked.size, worked.mtime_ns)
+        tally.skipped.append((worked.path, worked.error.reason))
+    elif worked.picture is None or worked.digest in known:
+        gallery.add_path(worked.digest, *file)
         tally.known += 1
     else:
-        records = describe(loaded.image, analyzer)
-        photo = PhotoRecord(
-            loaded.digest,
-            path,
-            loaded.size,
-            loaded.mtime_ns,
-            round(loaded.image.width / loaded.image.scale),
-            round(loaded.image.height / loaded.image.scale),
-        )
-        gallery.add_photo(photo, records)
-        known.add(loaded.digest)
+        gallery.add_photo(PhotoRecord(worked.digest, *file, *worked.picture), worked.faces)
+        known.add(worked.digest)
         tally.indexed += 1
-        tally.faces += len(records)
+        tally.faces += len(worked.faces)
 
 
 def describe(image: Image, analyzer: Analyzer) -> list[FaceRecord]:

@@ -232,9 +232,9 @@ def test_forgotten_bytes_are_nowhere_in_the_folder(gallery, how):
         secrets |= {"path": b"/p/a", "sha": photo("a").sha256.encode()}
         erased = gallery.forget_photo("/p/a")
         assert (erased.faces, erased.photos) == (1, 1)
-        assert gallery.is_forgotten(photo("a").sha256)
+        assert gallery.forgotten()(photo("a").sha256)
         gallery.take_back_forgotten(photo("a").sha256)
-        assert not gallery.is_forgotten(photo("a").sha256)
+        assert not gallery.forgotten()(photo("a").sha256)
     assert erased.reports == (report.as_posix(),)
     # While the gallery is still open, and after it is closed.
     for _ in range(2):

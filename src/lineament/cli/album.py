@@ -45,6 +45,7 @@ def index(options: Namespace) -> int:
 
     if not options.folder.exists():
         raise MissingFile("no such folder", str(options.folder))
+    options.threads = options.threads or 1  # photos are spread over the cores, not networks
     analyzer = analyzer_of(options, options.embedder)
     embedder = analyzer.embedder
     assert embedder is not None
@@ -68,6 +69,7 @@ def index(options: Namespace) -> int:
             analyzer,
             prune=options.prune,
             again=options.again,
+            workers=options.workers,
             on_photo=show,
         )
         photos, faces = gallery.counts()
@@ -87,6 +89,7 @@ def index(options: Namespace) -> int:
                 "photos": photos,
                 "faces": faces,
                 "people": tally.people,
+                "workers": tally.workers,
                 "seconds": round(tally.seconds, 3),
                 "network_seconds": round(tally.network_seconds, 3),
             }

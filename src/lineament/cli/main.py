@@ -62,7 +62,7 @@ def _networks(parser: argparse.ArgumentParser, *, embedder: bool = True) -> None
     group.add_argument(
         "--as-is", action="store_true", help="do not try other turns where nobody is found"
     )
-    group.add_argument("--threads", type=int, metavar="N", help="of each network; default: all")
+    group.add_argument("--threads", type=int, metavar="N", help="of each network")
 
 
 def _gallery(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +115,9 @@ def _indexing(commands) -> None:
     p.add_argument("folder", type=Path, metavar="FOLDER")
     _gallery(p)
     p.add_argument("--prune", action="store_true", help="drop photos whose files are gone")
+    p.add_argument(
+        "--workers", type=int, metavar="N", help="photos worked on at once; default: one a core"
+    )
     p.add_argument("--again", action="store_true", help="also take back photos told to forget")
     _networks(p)
     p = _command(commands, "search", "album:search", "find the people of a photo in the gallery")

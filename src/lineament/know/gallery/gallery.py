@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -170,11 +170,10 @@ class Gallery:
         """Content hashes of all stored photos."""
         return {row[0] for row in self._db.execute("SELECT sha256 FROM photos")}
 
-    def is_forgotten(self, sha256: str) -> bool:
-        """Whether a photo of this content was told to forget."""
-        mark = photos.mark_of(self._key, sha256)
-        found = self._db.execute("SELECT 1 FROM forgotten WHERE mark = ?", (mark,))
-        return found.fetchone() is not None
+    def forgotten(self) -> Callable[[str], bool]:
+        """Tells of a photo's sha256 whether that photo was told to forget, as things stand now."""
+        marks = {row[0] for row in self._db.execute("SELECT mark FROM forgotten")}
+        return lambda sha256: bool(marks) and photos.mark_of(self._key, sha256) in marks
 
     def take_back_forgotten(self, sha256: str) -> None:
         """Let a photo that was told to forget be indexed again."""
