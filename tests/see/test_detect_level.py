@@ -40,15 +40,15 @@ def test_tilt_is_the_angle_that_a_level_face_was_turned_by(degrees):
 
 @pytest.fixture(scope="module")
 def annotated(shared_data) -> list[tuple[Image, np.ndarray]]:
-    """Forty pictures at half their size, with five annotated points each."""
+    """Forty pictures at a quarter of their size, with five points each: faces of 40 pixels."""
     folder = shared_data / "landmarks106"
+    paths = {path.name: path for path in folder.rglob("*.jpg")}
     with np.load(folder / "landmarks.npz") as table:
-        rows = zip(table["names"][::25], table["pts"][::25], strict=True)
-        pairs = []
-        for name, points in rows:
-            path = next(folder.rglob(str(name)))
-            image = read_image(path)
-            pairs.append((Image(resize(image.pixels, 0.5)), points[EYES_NOSE_MOUTH] / 2))
+        rows = [row for row in zip(table["names"], table["pts"], strict=True) if row[0] in paths]
+    pairs = []
+    for name, points in rows[:: len(rows) // 40][:40]:
+        image = read_image(paths[name])
+        pairs.append((Image(resize(image.pixels, 0.25)), points[EYES_NOSE_MOUTH] / 4))
     assert len(pairs) == 40
     return pairs
 
@@ -76,7 +76,7 @@ def test_points_come_closer_to_annotations(slug, detectors, annotated):
     assert len(truth) >= 38
     assert errors(second, truth).mean() < errors(first, truth).mean()
     if slug == "yunet":
-        assert errors(second, truth).mean() < 0.8 * errors(first, truth).mean()
+        assert errors(second, truth).mean() < 0.7 * errors(first, truth).mean()
 
 
 def test_points_follow_a_tilted_head(detectors, read):

@@ -22,8 +22,7 @@ from lineament.core.errors import MissingFile, UnreadableImage
 from lineament.core.geometry import box_iou
 from lineament.core.media import content_hash, read_image
 from lineament.know.calibration import calibration_of
-from lineament.know.cluster import cluster
-from lineament.know.grouping import grouping_threshold
+from lineament.know.cluster import cluster, threshold_for
 from lineament.measure.clustering import Agreement, bcubed
 from lineament.measure.evidence import Result
 from lineament.measure.lfw import read_lfw
@@ -132,7 +131,7 @@ def album_faces(folder: Path, slug: str) -> Album:
 def compare(album: Album) -> tuple[Table, list[Result]]:
     """Ours and the baselines on one album."""
     calibration = calibration_of(album.space)
-    threshold = grouping_threshold(len(album.vectors), calibration)
+    threshold = threshold_for(len(album.vectors), calibration)
     started = time.perf_counter()
     ours = cluster(album.vectors, photos=album.photos, threshold=threshold)
     seconds = time.perf_counter() - started

@@ -72,12 +72,20 @@ def run(context: Context) -> Outcome:
         [
             Result(
                 **common,
-                metric="time beyond the networks' own, as a share of it",
-                ours=overhead(runs[0]),
-                baseline="the two sessions' own time",
+                metric="time a photo, over the sum of the sessions' own time, less 1",
+                ours=runs[0]["seconds"] / runs[0]["network_seconds"] - 1,
+                baseline="the two sessions' own time, one after the other",
                 baseline_value=0.0,
                 higher_is_better=False,
-                note="required: under 0.25",
+                note=f"required: under 0.25; {runs[0]['workers']} workers of one thread each",
+            ),
+            Result(
+                **common,
+                metric="workers' time outside the networks, as a share of that inside",
+                ours=overhead(runs[0]),
+                baseline="the two sessions' own time, of all workers",
+                baseline_value=0.0,
+                higher_is_better=False,
             ),
             Result(
                 **common,

@@ -15,8 +15,8 @@ import numpy as np
 from lineament import __version__
 from lineament.core.verdict import Calibration
 from lineament.know.calibration import calibration_of
+from lineament.know.cluster import threshold_for
 from lineament.know.gallery import FaceView, Gallery, Person
-from lineament.know.grouping import grouping_threshold
 
 FACES_A_PERSON = 24
 PEOPLE = 500
@@ -48,7 +48,7 @@ def _facts(gallery: Gallery, where: Path) -> dict[str, Any]:
     again = [p for p in people if len(p.faces) > 1 or p.name]
     once = sorted((p for p in people if len(p.faces) == 1 and not p.name), key=_best_quality)
     calibration = calibration_of(gallery.space)
-    threshold = grouping_threshold(faces, calibration)
+    threshold = threshold_for(faces, calibration)
     return {
         "photos": photos,
         "faces": faces,

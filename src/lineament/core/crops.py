@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor, hypot
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64, UInt8
 
 from lineament.core.geometry import invert_transform, umeyama
 from lineament.core.image import Image
@@ -114,27 +115,30 @@ def warp(
     if x1 >= x2 or y1 >= y2:
         return np.zeros((size, size, 3), np.uint8)
     picture = Pillow.fromarray(pixels[y1:y2, x1:x2])
-    step = max(1, int(np.hypot(back[0, 0], back[1, 0])))
+    (a, b, x), (c, d, y) = back.tolist()
+    step = max(1, int(hypot(a, c)))
     if step > 1:
         picture = picture.reduce(step)
+        a, b, c, d = a / step, b / step, c / step, d / step
     # A pixel's centre lies at a whole number here; Pillow's lie at halves, hence the 0.5.
-    linear = back[:, :2] / step
-    shift = (back[:, 2] - (x1, y1) + 0.5) / step - linear @ (0.5, 0.5)
-    coefficients = np.concatenate([linear, shift[:, None]], axis=1).ravel()
+    x, y = (x - x1 + 0.5) / step - (a + b) / 2, (y - y1 + 0.5) / step - (c + d) / 2
     crop = picture.transform(
-        (size, size),
-        Pillow.Transform.AFFINE,
-        tuple(map(float, coefficients)),
-        Pillow.Resampling.BILINEAR,
+        (size, size), Pillow.Transform.AFFINE, (a, b, x, c, d, y), Pillow.Resampling.BILINEAR
     )
     return np.asarray(crop)
 
 
-def _window(back: np.ndarray, size: int, width: int, height: int) -> tuple[int, int, int, int]:
+def _window(
+    back: Float64[np.ndarray, "2 3"], size: int, width: int, height: int
+) -> tuple[int, int, int, int]:
     """The part of the picture that a crop looks at, with room for sampling, as x1, y1, x2, y2."""
-    corners = np.asarray([(0, 0), (size, 0), (0, size), (size, size)], np.float64)
-    seen = corners @ back[:, :2].T + back[:, 2]
-    margin = 2 + np.hypot(back[0, 0], back[1, 0])
-    low = np.clip(np.floor(seen.min(axis=0) - margin), 0, (width, height)).astype(int)
-    high = np.clip(np.ceil(seen.max(axis=0) + margin), 0, (width, height)).astype(int)
-    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+    (a, b, x), (c, d, y) = back.tolist()
+    margin = 2 + hypot(a, c)
+
+    def span(p: float, q: float, start: float, end: int) -> tuple[int, int]:
+        low = start + size * (min(p, 0) + min(q, 0)) - margin
+        high = start + size * (max(p, 0) + max(q, 0)) + margin
+        return max(0, min(end, floor(low))), max(0, min(end, ceil(high)))
+
+    (x1, x2), (y1, y2) = span(a, b, x, width), span(c, d, y, height)
+    return x1, y1, x2, y2

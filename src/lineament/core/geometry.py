@@ -56,8 +56,12 @@ def invert_transform(matrix: Float[np.ndarray, "2 3"]) -> Float64[np.ndarray, "2
     Raises:
         numpy.linalg.LinAlgError: the matrix flattens the plane.
     """
-    linear = np.linalg.inv(matrix[:, :2].astype(np.float64))
-    return np.concatenate([linear, -linear @ matrix[:, 2:]], axis=1)
+    (a, b, x), (c, d, y) = matrix.astype(np.float64).tolist()
+    area = a * d - b * c
+    if area == 0:
+        raise np.linalg.LinAlgError("the transform flattens the plane")
+    a, b, c, d = d / area, -b / area, -c / area, a / area
+    return np.asarray([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
 
 
 def box_area(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Int64
 
-BLOCK = 4096
+BLOCK = 1024
 """Faces searched for at a time; bounds the memory of a search."""
 
 

@@ -5,18 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from lineament.core.embeddings import Embeddings
-from lineament.core.verdict import Calibration
 from lineament.know.calibration import calibration_of
-from lineament.know.cluster import cluster, false_match_rate_for
+from lineament.know.cluster import cluster, threshold_for
 from lineament.know.gallery import Gallery
-
-
-def grouping_threshold(faces: int, calibration: Calibration) -> float:
-    """Cosine from which two of so many faces are taken for one person.
-
-    The rate of `false_match_rate_for`, as far down as the calibration data can speak.
-    """
-    return calibration.threshold(max(calibration.rates[-1], false_match_rate_for(faces)))
 
 
 def regroup(gallery: Gallery, *, anew: bool = False) -> int:
@@ -52,7 +43,7 @@ def regroup(gallery: Gallery, *, anew: bool = False) -> int:
         start=None if anew else faces.people,
         same=same,
         different=different,
-        threshold=grouping_threshold(count, calibration_of(gallery.space)),
+        threshold=threshold_for(count, calibration_of(gallery.space)),
     )
     gallery.set_people(faces.ids, labels)
     return len(np.unique(labels))
@@ -60,5 +51,5 @@ def regroup(gallery: Gallery, *, anew: bool = False) -> int:
 
 def _named_apart(gallery: Gallery, row: dict[int, int]) -> list[tuple[list[int], list[int]]]:
     """Two people with names of their own are two people."""
-    named = [[row[f.id] for f in person.faces] for person in gallery.people() if person.name]
+    named = [[row[face] for face in faces] for faces in gallery.named_faces()]
     return [(a, b) for i, a in enumerate(named) for b in named[i + 1 :]]

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from lineament.know.graph import unique_pairs
 
-_BLOCK = 1 << 16
+_BLOCK = 1 << 13
 """Edges scored at a time; bounds the memory of scoring."""
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from lineament.core.crops import Crops, warp
+from lineament.core.crops import Crops
 from lineament.core.landmarks import Landmarks
 
 _FULL_EYE_DISTANCE = 40.0
@@ -78,12 +78,12 @@ def thumbnail(
     It is moved, and made smaller, to stay within the picture; a face that lies on its side or on
     its head is turned upright by quarters.
     """
-    size = np.asarray([pixels.shape[1], pixels.shape[0]], np.float32)
-    span = float(min(1.5 * max(*(box[2:] - box[:2]), 1.0), *size))
-    corner = np.clip((box[:2] + box[2:] - span) / 2, 0, size - span)
-    gain = side / span
-    # The corner is a pixel's edge; pixels' centres lie at whole numbers.
-    shift = (0.5 - corner) * gain - 0.5
-    square = warp(pixels, np.asarray([[gain, 0, shift[0]], [0, gain, shift[1]]], np.float32), side)
+    from PIL import Image as Pillow
+
+    size = np.asarray([pixels.shape[1], pixels.shape[0]])
+    span = int(min(1.5 * max(*(box[2:] - box[:2]), 1.0), *size))
+    x, y = np.clip((box[:2] + box[2:] - span) / 2, 0, size - span).round().astype(int)
+    square = Pillow.fromarray(pixels[y : y + span, x : x + span])
+    small = square.resize((side, side), Pillow.Resampling.BILINEAR, reducing_gap=2.0)
     across = points[1] - points[0]
-    return np.rot90(square, round(np.arctan2(across[1], across[0]) / (np.pi / 2)))
+    return np.rot90(np.asarray(small), round(np.arctan2(across[1], across[0]) / (np.pi / 2)))

@@ -18,8 +18,6 @@ from lineament.see.detect.pyramid import BoundedDetector, look
 _PROBE_SIDE = 640
 """Long side at which the other turns of a photo are tried: who shows which way is up is rarely
 the smallest face, and all three turns together cost less than one look at 1280 pixels."""
-
-
 _MARGIN = 0.02
 """A turn must be better than the photo as it is by more than this: between equals it stays."""
 
@@ -35,7 +33,7 @@ class Search:
     Args:
         detector: looks at each view.
         upright: try the other quarter turns of a photo where no face is certain, and level faces.
-        small_faces: look a second time, twice as close, for some four times the time.
+        small_faces: look a second time, twice as close, for some five times the time.
     """
 
     def __init__(

@@ -231,6 +231,10 @@ class Gallery:
         """All people with their faces, most faces first."""
         return people.people(self._db)
 
+    def named_faces(self) -> list[list[int]]:
+        """The face ids of each person who has a name."""
+        return people.named_faces(self._db)
+
     def find_person(self, word: str | int) -> Person:
         """The person of this name or id.
 

@@ -29,6 +29,17 @@ def people(db: sqlite3.Connection) -> list[Person]:
     return sorted(found, key=lambda person: (-len(person.faces), person.id))
 
 
+def named_faces(db: sqlite3.Connection) -> list[list[int]]:
+    """The face ids of each person who has a name."""
+    faces: dict[int, list[int]] = defaultdict(list)
+    for person_id, face_id in db.execute(
+        "SELECT people.id, faces.id FROM people JOIN faces ON person_id = people.id"
+        " WHERE name IS NOT NULL ORDER BY 1, 2"
+    ):
+        faces[person_id].append(face_id)
+    return list(faces.values())
+
+
 def find(db: sqlite3.Connection, word: str | int) -> Person:
     """The person of this id or name.
 

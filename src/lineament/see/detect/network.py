@@ -29,7 +29,8 @@ class DetectorConfig:
         nms_iou: of two faces that overlap by more than this the weaker is dropped, in [0, 1].
         min_size: least length of a box's shorter side, pixels of the file (see `Image.scale`).
         max_side: the network looks at no side longer than this; larger pictures are scaled down
-            to it, smaller ones are left as they are. Pixels.
+            to it, smaller ones are left as they are. Pixels. At 1280 a face of 100 pixels in a
+            photo of 4000 keeps 32, which is enough for every detector here.
         confident: a score that upright faces in plain view mostly reach and turned ones mostly do
             not, in [0, 1].
     """

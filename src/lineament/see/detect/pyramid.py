@@ -21,15 +21,16 @@ _COARSE = 4
 """The coarse look is this much smaller than the plain one: at 1280 pixels it sees a face that
 fills the picture as 320 pixels, and costs a sixteenth."""
 _LARGE = 64
-"""Pixels of a face from which on the coarse look counts: 256 in the plain one, which every
-detector here still finds, so nothing falls between them."""
+"""Pixels of a face from which on the coarse look counts: 256 in the plain one."""
+_TOO_LARGE = 384
+"""Pixels of a face from which on the plain look leaves it to the coarse one: so near, a network
+takes the middle of a face for a face. In between both count, and the better score speaks."""
 _CLOSE = 2
 """The close look is this much larger than the plain one."""
 _SMALL = 96
 """Pixels of a face up to which the close look counts: 48 in the plain one."""
 _TOO_SMALL = 32
-"""Pixels of a face under which the plain look leaves it to the close one, where there is one. In
-between both count, and the better score speaks."""
+"""Pixels of a face under which the plain look leaves it to the close one, where there is one."""
 _OVERLAP = 2 * _SMALL
 """Pixels that neighbouring tiles share: a small face and what surrounds it lie whole in one."""
 
@@ -99,7 +100,7 @@ def look(detector: BoundedDetector, images: Sequence[Image], close: bool) -> lis
     """The faces of each picture, from two sizes or three, best score first.
 
     The plain look has the size that the detector asks for. A coarse look finds faces too large for
-    it. A close look, in overlapping tiles, finds small ones for some four times the time.
+    it. A close look, in overlapping tiles, finds small ones for some five times the time.
 
     Args:
         detector: looks at each view.
@@ -117,7 +118,7 @@ def look(detector: BoundedDetector, images: Sequence[Image], close: bool) -> lis
 def _views(image: Image, max_side: int, close: bool) -> Iterator[_View]:
     plain = fit(image.pixels, max_side)
     least = _TOO_SMALL if close else 0
-    yield _View.of(plain, image, sizes=(least, np.inf))
+    yield _View.of(plain, image, sizes=(least, _TOO_LARGE))
     if long_side(plain) >= _COARSE * _LARGE:
         coarse = resize(plain, 1 / _COARSE)
         yield _View.of(coarse, image, sizes=(_LARGE, np.inf))
