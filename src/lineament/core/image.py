@@ -15,8 +15,8 @@ class Image:
     Attributes:
         pixels: uint8 RGB, height x width x 3, upright (EXIF orientation applied).
         source: path or name to show in messages; None for a picture made in memory.
-        scale: pixels here per pixel of the file, at most 1; less than 1 when a large file was
-            decoded reduced. Divide a coordinate by it to get the file's own pixels.
+        scale: pixels here per pixel of the file: below 1 where a large file was decoded reduced,
+            above 1 in an enlarged view. Divide a coordinate by it to get the file's own pixels.
 
     Raises:
         ValueError: ``pixels`` is not a non-empty height x width x 3 array of uint8.
