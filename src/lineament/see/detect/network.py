@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class DetectorConfig:
     confident: float = 0.8
 
 
-class OnnxDetector:
+class OnnxDetector(ABC):
     """A detector that is one fully convolutional ONNX network.
 
     A method's class states its card, its configuration and how pixels are laid out, and reads the
@@ -111,6 +112,7 @@ class OnnxDetector:
                 found[row] = self._choose(candidates, views[row], images[row])
         return found
 
+    @abstractmethod
     def _decode(self, outputs: Sequence[Float32[np.ndarray, ...]], width: int) -> Candidates:
         """What the network says about one picture, where it is sure enough.
 
@@ -118,7 +120,6 @@ class OnnxDetector:
             outputs: the network's outputs for this picture, in the graph's order.
             width: of what the network saw, pixels.
         """
-        raise NotImplementedError
 
     def _choose(
         self, candidates: Candidates, view: UInt8[np.ndarray, "h w 3"], image: Image
