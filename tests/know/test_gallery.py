@@ -288,6 +288,20 @@ def test_other_files_are_not_taken_for_galleries(tmp_path):
         Gallery.open(tmp_path / "absent")
 
 
+def test_a_locked_database_is_not_called_something_else(tmp_path, monkeypatch):
+    path = tmp_path / "g"
+    Gallery.open(path, space=SPACE, dimension=DIMENSION).close()
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, **{**k, "timeout": 0.1}))
+    holder = connect(path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(GalleryError, match="locked") as caught:
+        Gallery.open(path)
+    assert not isinstance(caught.value, NotAGallery)
+    holder.close()
+
+
 def test_another_space_is_refused(gallery):
     with pytest.raises(SpaceMismatch):
         Gallery.open(gallery.path, space="other@1", dimension=DIMENSION)

@@ -111,6 +111,9 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA secure_delete = ON")
         # Temporary tables and sorts would leave their bytes in files elsewhere.
         db.execute("PRAGMA temp_store = MEMORY")
+    except sqlite3.OperationalError as error:  # locked, read-only, full: it may be one all the same
+        db.close()
+        raise GalleryError(f"{path}: cannot be opened ({error})") from error
     except sqlite3.DatabaseError as error:
         db.close()
         raise NotAGallery(f"{path}: is not a gallery ({error})") from error
