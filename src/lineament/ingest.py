@@ -1,9 +1,9 @@
 """The second pipeline: a folder of photos in, a gallery of people out.
 
 Each worker thread takes a photo from its file to its faces by itself, with networks that keep to
-one core: that makes better use of many cores than one photo spread over all of them. Photos are
-stored in order, each committed by itself, so that a killed run loses only the photos in hand: at
-most two a worker.
+one core: that makes better use of many cores than one photo spread over all of them. A photo is
+stored as soon as it is done, each committed by itself, so that a killed run loses only the photo
+that each worker has in hand.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,7 +127,7 @@ def index_folder(
                 path, analyzer, limits, lambda d: d in known or (not again and left_out(d))
             )
 
-        for worked in _ahead(new_files(), work, tally.workers):
+        for worked in _as_done(new_files(), work, tally.workers):
             if left_out(worked.digest):
                 if not again:
                     tally.forgotten += 1
@@ -142,27 +141,34 @@ def index_folder(
         if prune:
             gallery.prune(gone)
         tally.people = regroup(gallery)
+    tally.skipped.sort()
     tally.seconds = time.perf_counter() - started
     tally.network_seconds = analyzer.seconds - before
     return tally
 
 
-def _ahead(
+def _as_done(
     paths: Iterable[Path], work: Callable[[Path], _Worked], workers: int
 ) -> Iterator[_Worked]:
-    """Results in the order of the files; at most two a worker are waiting, so that memory stays
-    flat."""
+    """Results as they come. Each worker has one photo in hand and one path to go on with, so that
+    it never waits and memory stays flat."""
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[_Worked]] = deque()
+        pending: set[Future[_Worked]] = set()
+
+        def finished() -> Iterator[_Worked]:
+            nonlocal pending
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+
         try:
             for path in paths:
-                waiting.append(pool.submit(work, path))
-                if len(waiting) >= 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                pending.add(pool.submit(work, path))
+                if len(pending) >= 2 * workers:
+                    yield from finished()
+            while pending:
+                yield from finished()
         finally:
-            for future in waiting:
+            for future in pending:
                 future.cancel()
 
 
@@ -216,7 +222,7 @@ def describe(image: Image, analyzer: Analyzer) -> list[FaceRecord]:
             landmarks=faces.landmarks.points[i] / image.scale,
             quality=float(faces.quality[i]),
             code=codes[i],
-            crop=encode_jpeg(thumbnail(image.pixels, faces.boxes[i], faces[i].points), 80),
+            crop=encode_jpeg(thumbnail(image, faces.boxes[i], faces[i].points), 80),
         )
         for i in range(len(faces))
     ]

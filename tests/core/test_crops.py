@@ -35,13 +35,13 @@ def to_crop(scale: float, angle: float, centre: tuple[float, float], size: int) 
 
 def test_the_identity_changes_nothing():
     picture = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
-    np.testing.assert_array_equal(warp(picture, np.eye(2, 3, dtype=np.float32), 40), picture)
+    np.testing.assert_array_equal(warp(Image(picture), np.eye(2, 3, dtype=np.float32), 40), picture)
 
 
 def test_whole_shifts_are_exact_and_black_beyond_the_edge():
     picture = np.random.default_rng(0).integers(1, 256, (40, 50, 3), np.uint8)
     matrix = np.asarray([[1, 0, -30], [0, 1, 5]], np.float32)  # right part, five rows down
-    crop = warp(picture, matrix, 32)
+    crop = warp(Image(picture), matrix, 32)
     np.testing.assert_array_equal(crop[5:, :20], picture[:27, 30:])
     assert not crop[:5].any()
     assert not crop[:, 20:].any()
@@ -51,13 +51,13 @@ def test_quarter_turns_are_those_of_numpy():
     picture = np.random.default_rng(0).integers(0, 256, (30, 30, 3), np.uint8)
     # rot90 takes the pixel (x, y) to (y, w - 1 - x), which only pixel centres at wholes can do.
     matrix = np.asarray([[0, 1, 0], [-1, 0, 29]], np.float32)
-    np.testing.assert_array_equal(warp(picture, matrix, 30), np.rot90(picture))
+    np.testing.assert_array_equal(warp(Image(picture), matrix, 30), np.rot90(picture))
 
 
 def test_a_crop_of_nothing_is_black():
     picture = np.full((20, 20, 3), 255, np.uint8)
     far = np.asarray([[1, 0, -500], [0, 1, 0]], np.float32)
-    assert not warp(picture, far, 16).any()
+    assert not warp(Image(picture), far, 16).any()
 
 
 @given(st.floats(0.51, 3), st.floats(-np.pi, np.pi), st.integers(1, 2**20))
@@ -65,7 +65,7 @@ def test_bilinear_sampling_equals_opencv(scale, angle, seed):
     picture = smooth_picture(420, 460)
     centre = np.random.default_rng(seed).uniform(180, 240, 2)
     matrix = to_crop(scale, angle, tuple(centre), 112)
-    ours = warp(picture, matrix, 112).astype(int)
+    ours = warp(Image(picture), matrix, 112).astype(int)
     theirs = cv2.warpAffine(picture, matrix, (112, 112), flags=cv2.INTER_LINEAR).astype(int)
     difference = np.abs(ours - theirs)
     assert difference.max() <= 2
@@ -77,7 +77,7 @@ def test_fine_stripes_are_averaged_not_skipped(shrink):
     picture = np.zeros((2600, 2600, 3), np.uint8)
     picture[:, ::2] = 255
     matrix = to_crop(1 / shrink, 0.3, (1300, 1300), 112)
-    ours = warp(picture, matrix, 112)
+    ours = warp(Image(picture), matrix, 112)
     # Over a window of n columns stripes average to within half a stripe: 255 / (2 n).
     assert np.abs(ours.astype(float) - 127.5).max() <= 255 / (2 * int(shrink)) + 1
     skipped = cv2.warpAffine(picture, matrix, (112, 112), flags=cv2.INTER_LINEAR)
@@ -98,7 +98,7 @@ def test_a_shrunk_crop_lies_where_it_should(shrink, angle):
     expected = cv2.remap(
         blurred, maps[..., 0], maps[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    shown = warp(picture, matrix, 112)
+    shown = warp(Image(picture), matrix, 112)
     inside = ((seen >= 20) & (seen < (1280, 1180))).all(axis=1).reshape(112, 112)
     # To first order a crop that is shifted by (dx, dy) differs by gradient . (dx, dy); the constant
     # takes up that Pillow rounds down.

@@ -78,11 +78,31 @@ def plain_cluster(vectors: np.ndarray, photos: np.ndarray, threshold: float) -> 
         best = {a: max(((v, -b) for (x, b), v in links.items() if x == a)) for a, _ in links}
         mutual = [(a, b) for a, b in links if a < b and -best[a][1] == b and -best[b][1] == a]
         if not mutual:
-            return {frozenset(group) for group in groups}
+            return plain_absorb(groups, centred, photos, threshold)
         for a, b in mutual:
             groups[a] += groups[b]
             groups[b] = []
         groups = [group for group in groups if group]
+
+
+def plain_absorb(
+    groups: list[list[int]], centred: np.ndarray, photos: np.ndarray, threshold: float
+) -> set[frozenset[int]]:
+    """A lone face goes to the group that it is clearly most like, if that is nearly enough."""
+    hosts = [group for group in groups if len(group) > 1]
+    joined = {id(group): list(group) for group in groups}
+    wishes = []
+    for lone in (group for group in groups if len(group) == 1):
+        links = sorted((plain_linkage(centred[h], centred[lone]), id(h)) for h in hosts)
+        if len(links) < 2:
+            continue
+        (second, _), (first, host) = links[-2:]
+        if first >= threshold - 0.06 and first - second >= 0.15:
+            wishes.append((first, host, lone))
+    for _, host, lone in sorted(wishes, key=lambda wish: -wish[0]):
+        if photos[lone[0]] not in photos[joined[host]]:
+            joined[host] += joined.pop(id(lone))
+    return {frozenset(group) for group in joined.values()}
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lineament.core.crops import ARCFACE_112, Crops
+from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.see.quality import (
     frontal_ratio,
@@ -72,13 +73,13 @@ def test_a_thumbnail_shows_the_face_and_stays_in_the_picture():
     pixels = np.zeros((200, 300, 3), np.uint8)
     pixels[60:100, 120:160] = (255, 0, 0)
     box = np.asarray([120, 60, 160, 100], np.float32)
-    seen = thumbnail(pixels, box, TEMPLATE, side=60)
+    seen = thumbnail(Image(pixels), box, TEMPLATE, side=60)
     assert seen[30, 30].tolist() == [255, 0, 0]
     # The box is 2/3 of the side: red from 10 to 50.
     assert seen[30, 5].tolist() == [0, 0, 0]
     assert seen[30, 13].tolist() == [255, 0, 0]
     whole = np.full((50, 40, 3), 7, np.uint8)
-    edge = thumbnail(whole, np.asarray([20, 30, 60, 70], np.float32), TEMPLATE, side=64)
+    edge = thumbnail(Image(whole), np.asarray([20, 30, 60, 70], np.float32), TEMPLATE, side=64)
     assert np.all(edge == 7)
 
 
@@ -92,6 +93,6 @@ def test_a_face_on_its_side_is_turned_upright(quarters):
         pixels = np.rot90(pixels, -1)
         points = np.stack([99 - points[:, 1], points[:, 0]], axis=1)
     box = np.asarray([20, 20, 80, 80], np.float32)
-    seen = thumbnail(np.ascontiguousarray(pixels), box, points.astype(np.float32), side=50)
+    seen = thumbnail(Image(np.ascontiguousarray(pixels)), box, points.astype(np.float32), side=50)
     assert seen[5, 25].tolist() == [9, 9, 9]
     assert seen[45, 25].tolist() == [0, 0, 0]

@@ -100,28 +100,28 @@ def align(image: Image, landmarks: Landmarks, template: Template = ARCFACE_112) 
     transforms = umeyama(landmarks.points, target)
     pixels = np.empty((len(transforms), template.size, template.size, 3), np.uint8)
     for row, matrix in enumerate(transforms):
-        pixels[row] = warp(image.pixels, matrix, template.size)
+        pixels[row] = warp(image, matrix, template.size)
     return Crops(pixels, transforms, template.name)
 
 
 def warp(
-    pixels: UInt8[np.ndarray, "h w 3"], matrix: Float32[np.ndarray, "2 3"], size: int
+    image: Image, matrix: Float32[np.ndarray, "2 3"], size: int
 ) -> UInt8[np.ndarray, "size size 3"]:
-    """The square of `size` pixels that `matrix` (picture to crop) maps from `pixels`."""
+    """The square of `size` pixels that `matrix` (picture to crop) maps from `image`."""
     from PIL import Image as Pillow
 
     back = invert_transform(matrix)
-    x1, y1, x2, y2 = _window(back, size, pixels.shape[1], pixels.shape[0])
-    if x1 >= x2 or y1 >= y2:
-        return np.zeros((size, size, 3), np.uint8)
-    picture = Pillow.fromarray(pixels[y1:y2, x1:x2])
     (a, b, x), (c, d, y) = back.tolist()
-    step = max(1, int(hypot(a, c)))
+    picture, step = image.pillow, max(1, int(hypot(a, c)))
     if step > 1:
-        picture = picture.reduce(step)
+        x1, y1, x2, y2 = _window(back, size, image.width, image.height)
+        if x1 >= x2 or y1 >= y2:
+            return np.zeros((size, size, 3), np.uint8)
+        picture = picture.reduce(step, (x1, y1, x2, y2))
+        x, y = x - x1, y - y1
         a, b, c, d = a / step, b / step, c / step, d / step
     # A pixel's centre lies at a whole number here; Pillow's lie at halves, hence the 0.5.
-    x, y = (x - x1 + 0.5) / step - (a + b) / 2, (y - y1 + 0.5) / step - (c + d) / 2
+    x, y = (x + 0.5) / step - (a + b) / 2, (y + 0.5) / step - (c + d) / 2
     crop = picture.transform(
         (size, size), Pillow.Transform.AFFINE, (a, b, x, c, d, y), Pillow.Resampling.BILINEAR
     )

@@ -8,7 +8,7 @@ column (x, y, 1) of the source to (x, y) of the target.
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 
 
 def umeyama(
@@ -98,16 +98,13 @@ def nms(
     Returns:
         Indices of the kept candidates, best first.
     """
-    order = np.argsort(-scores, kind="stable")
+    left: Int64[np.ndarray, " m"] = np.argsort(-scores, kind="stable")
     kept: list[int] = []
-    alive: Bool[np.ndarray, " n"] = np.ones(len(order), bool)
-    for position, index in enumerate(order):
-        if not alive[position]:
-            continue
-        kept.append(int(index))
-        rest = position + 1 + np.flatnonzero(alive[position + 1 :])
-        overlap = box_iou(boxes[index : index + 1], boxes[order[rest]])[0]
-        alive[rest[overlap > iou_limit]] = False
+    while len(left):
+        best, left = int(left[0]), left[1:]
+        kept.append(best)
+        if len(left):
+            left = left[box_iou(boxes[best : best + 1], boxes[left])[0] <= iou_limit]
     return np.asarray(kept, np.int64)
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import UInt8
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,3 +43,10 @@ class Image:
     @property
     def width(self) -> int:
         return self.pixels.shape[1]
+
+    @cached_property
+    def pillow(self) -> PilImage:
+        """The same pixels as Pillow lays them out; made once, for all who cut from this picture."""
+        from PIL import Image as Pillow
+
+        return Pillow.fromarray(self.pixels)

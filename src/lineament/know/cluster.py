@@ -5,7 +5,8 @@
 3. The mean face of the people at hand is taken off: what they all share (an age, a camera, a blur)
    tells nobody apart.
 4. Groups merge, best first, while they are linked well enough (`linkage`) and nothing forbids it.
-5. Groups get their labels: people keep theirs, new ones follow, the largest first.
+5. Lone faces that are like one group, if not quite enough, and like no other, join it.
+6. Groups get their labels: people keep theirs, new ones follow, the largest first.
 
 All of it works on faces sorted by content, so that the order in which they are handed in has no
 say in the result.
@@ -23,7 +24,7 @@ from lineament.core.errors import BadInput
 from lineament.core.verdict import Calibration
 from lineament.know.constraints import Constraints, Decisions, Told, first_groups
 from lineament.know.graph import neighbour_graph, unique_pairs
-from lineament.know.linkage import Groups, agglomerate
+from lineament.know.linkage import Groups, absorb, agglomerate
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,9 @@ def _cluster_sorted(
     )
     pairs = unique_pairs(group[graph.pairs], len(groups))
     bars = Constraints(group, photos, decisions.different)
-    return _labels(agglomerate(groups, pairs, threshold, bars)[group], known)
+    merged = agglomerate(groups, pairs, threshold, bars)[group]
+    faces = np.bincount(merged, minlength=len(groups))
+    return _labels(absorb(groups, faces, threshold, bars)[merged], known)
 
 
 def _centre(

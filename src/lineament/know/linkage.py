@@ -17,6 +17,12 @@ from lineament.know.graph import unique_pairs
 
 _BLOCK = 1 << 13
 """Edges scored at a time; bounds the memory of scoring."""
+_ROWS = 1 << 10
+"""Lone faces held against all groups at a time; likewise."""
+_SLACK = 0.06
+"""A lone face may be linked worse than the threshold by this much..."""
+_LEAD = 0.15
+"""...if it is linked better to this group than to any other by as much as this."""
 
 
 @runtime_checkable
@@ -64,6 +70,22 @@ class Groups:
             scores[start : start + _BLOCK] = products / (self._scales[a] * self._scales[b])
         return scores
 
+    def nearest(
+        self, some: Int64[np.ndarray, " s"], others: Int64[np.ndarray, " o"]
+    ) -> tuple[Int64[np.ndarray, " s"], Float32[np.ndarray, " s"], Float32[np.ndarray, " s"]]:
+        """Of `others`, at least two, the best linked one to each of `some`, its linkage, and how
+        far that lies above the second best."""
+        best, link, lead = (np.empty(len(some), t) for t in (np.int64, np.float32, np.float32))
+        targets = (self._sums[others] / self._scales[others, None]).astype(np.float32).T
+        for start in range(0, len(some), _ROWS):
+            rows = some[start : start + _ROWS]
+            scores = (self._sums[rows] / self._scales[rows, None]).astype(np.float32) @ targets
+            two = np.argpartition(scores, -2, axis=1)[:, -2:]
+            second, first = np.sort(np.take_along_axis(scores, two, axis=1), axis=1).T
+            best[start : start + _ROWS] = others[scores.argmax(axis=1)]
+            link[start : start + _ROWS], lead[start : start + _ROWS] = first, first - second
+        return best, link, lead
+
     def merge(self, kept: Int64[np.ndarray, " k"], gone: Int64[np.ndarray, " k"]) -> None:
         """Move each of `gone` into the group of `kept` at the same place."""
         np.add.at(self._sums, kept, self._sums[gone])
@@ -108,6 +130,37 @@ def agglomerate(
         pairs = np.concatenate([pairs[~stale], renewed])
         scores = np.concatenate([scores[~stale], new_scores])
         home = home[home]
+
+
+def absorb(
+    groups: Groups, faces: Int64[np.ndarray, " m"], threshold: float, bars: Bars
+) -> Int64[np.ndarray, " m"]:
+    """Let lone faces join the group that they belong to if to any.
+
+    A hard picture (turned away, dark, far off) is linked a little too weakly to its person, but to
+    nobody else at all. Where many people look somewhat alike no group leads, and it stays alone.
+
+    Args:
+        groups: after `agglomerate`.
+        faces: in each of them; 0 for those that have become part of another.
+        threshold: least linkage of groups that are merged.
+        bars: asked before each merge, told of it after.
+
+    Returns:
+        For each group its own number, or that of the group that it joined.
+    """
+    home = np.arange(len(groups))
+    lone, others = np.flatnonzero(faces == 1), np.flatnonzero(faces > 1)
+    if not len(lone) or len(others) < 2:
+        return home
+    hosts, link, lead = groups.nearest(lone, others)
+    called = np.flatnonzero((link >= threshold - _SLACK) & (lead >= _LEAD))
+    for row in called[np.argsort(-link[called], kind="stable")]:
+        host, guest = int(hosts[row]), int(lone[row])
+        if not bars.between(host, guest):
+            bars.merge(host, guest)
+            home[guest] = host
+    return home
 
 
 def _allowed(

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from lineament.core.crops import Crops
+from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 
 _FULL_EYE_DISTANCE = 40.0
@@ -27,7 +28,7 @@ def quality(crops: Crops, landmarks: Landmarks) -> Float32[np.ndarray, " n"]:
         crops: aligned faces.
         landmarks: scheme "5" in pixels of the original picture; size and turn are read off them.
     """
-    grey = crops.pixels.astype(np.float32) @ np.asarray([0.299, 0.587, 0.114], np.float32)
+    grey = _middle(crops.pixels) @ np.asarray([0.299, 0.587, 0.114], np.float32)
     parts = [size_ratio(landmarks), frontal_ratio(landmarks), light_ratio(grey), sharp_ratio(grey)]
     return np.prod(parts, axis=0).astype(np.float32)
 
@@ -48,27 +49,26 @@ def frontal_ratio(landmarks: Landmarks) -> Float32[np.ndarray, " n"]:
 
 
 def light_ratio(grey: Float32[np.ndarray, "n h w"]) -> Float32[np.ndarray, " n"]:
-    """Contrast of the middle of the crop against that of a well lit face."""
-    return np.clip(_middle(grey).std(axis=(1, 2)) / _CONTRAST, 0, 1)
+    """Contrast of a crop's middle against that of a well lit face."""
+    return np.clip(grey.std(axis=(1, 2)) / _CONTRAST, 0, 1)
 
 
 def sharp_ratio(grey: Float32[np.ndarray, "n h w"]) -> Float32[np.ndarray, " n"]:
     """Strength of fine edges against that of a face in focus."""
-    g = _middle(grey)
-    edges = (
-        4 * g[:, 1:-1, 1:-1] - g[:, :-2, 1:-1] - g[:, 2:, 1:-1] - g[:, 1:-1, :-2] - g[:, 1:-1, 2:]
-    )
+    rows, columns = grey[:, :, 1:-1], grey[:, 1:-1]
+    around = rows[:, :-2] + rows[:, 2:] + columns[:, :, :-2] + columns[:, :, 2:]
+    edges = 4 * columns[:, :, 1:-1] - around
     return np.clip(np.abs(edges).mean(axis=(1, 2)) / _SHARP, 0, 1)
 
 
-def _middle(grey: np.ndarray) -> np.ndarray:
+def _middle(pixels: UInt8[np.ndarray, "n h w 3"]) -> UInt8[np.ndarray, "n h2 w2 3"]:
     """Without the border, where background and black corners would count."""
-    edge = grey.shape[1] // 5
-    return grey[:, edge:-edge, edge:-edge]
+    edge = pixels.shape[1] // 5
+    return pixels[:, edge:-edge, edge:-edge]
 
 
 def thumbnail(
-    pixels: UInt8[np.ndarray, "h w 3"],
+    image: Image,
     box: Float32[np.ndarray, " 4"],
     points: Float32[np.ndarray, "5 2"],
     side: int = 128,
@@ -80,10 +80,10 @@ def thumbnail(
     """
     from PIL import Image as Pillow
 
-    size = np.asarray([pixels.shape[1], pixels.shape[0]])
+    size = np.asarray([image.width, image.height])
     span = int(min(1.5 * max(*(box[2:] - box[:2]), 1.0), *size))
     x, y = np.clip((box[:2] + box[2:] - span) / 2, 0, size - span).round().astype(int)
-    square = Pillow.fromarray(pixels[y : y + span, x : x + span])
-    small = square.resize((side, side), Pillow.Resampling.BILINEAR, reducing_gap=2.0)
+    square = (x, y, x + span, y + span)
+    small = image.pillow.resize((side, side), Pillow.Resampling.BILINEAR, square, reducing_gap=1.0)
     across = points[1] - points[0]
     return np.rot90(np.asarray(small), round(np.arctan2(across[1], across[0]) / (np.pi / 2)))

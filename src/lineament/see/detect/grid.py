@@ -9,6 +9,8 @@ from itertools import groupby
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
+from lineament.core.image import Image
+
 MULTIPLE = 32
 """Sides that a network of strides up to 32 can take are multiples of this."""
 
@@ -32,8 +34,17 @@ class Candidates:
     points: Float32[np.ndarray, "k 5 2"]
 
     @staticmethod
+    def none() -> Candidates:
+        """No face at all."""
+        empty = np.empty(0, np.float32)
+        return Candidates(empty.reshape(0, 4), empty, empty.reshape(0, 5, 2))
+
+    @staticmethod
     def join(parts: Sequence[Candidates]) -> Candidates:
         """Candidates of several strides of one picture."""
+        parts = [part for part in parts if len(part.scores)]
+        if len(parts) < 2:
+            return parts[0] if parts else Candidates.none()
         return Candidates(
             np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.scores for part in parts]),
@@ -60,6 +71,22 @@ def resize(pixels: UInt8[np.ndarray, "h w 3"], scale: float) -> UInt8[np.ndarray
     # The gap lets Pillow average whole blocks first, which is faster and looks the same.
     scaled = picture.resize((width, height), Pillow.Resampling.BILINEAR, reducing_gap=2.0)
     return np.asarray(scaled)
+
+
+def shrink(image: Image, factor: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """The picture a whole number of times smaller, each pixel the mean of a block."""
+    return np.asarray(image.pillow.reduce(factor))
+
+
+def enlarge(pixels: UInt8[np.ndarray, "h w 3"], factor: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """The picture a whole number of times larger, each pixel a block of its own."""
+    whole = np.ascontiguousarray(pixels).view("V3")  # a pixel moves as one
+    return (
+        whole.repeat(factor, axis=1)
+        .repeat(factor, axis=0)[:, :, 0]
+        .view(np.uint8)
+        .reshape(pixels.shape[0] * factor, pixels.shape[1] * factor, 3)
+    )
 
 
 def long_side(pixels: UInt8[np.ndarray, "h w 3"]) -> int:

@@ -15,7 +15,7 @@ from lineament.core.geometry import nms
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.protocols import Detector
-from lineament.see.detect.grid import fit, long_side, resize, scale_of, to_picture
+from lineament.see.detect.grid import fit, long_side, resize, scale_of, shrink, to_picture
 
 _COARSE = 4
 """The coarse look is this much smaller than the plain one: at 1280 pixels it sees a face that
@@ -120,7 +120,7 @@ def _views(image: Image, max_side: int, close: bool) -> Iterator[_View]:
     least = _TOO_SMALL if close else 0
     yield _View.of(plain, image, sizes=(least, _TOO_LARGE))
     if long_side(plain) >= _COARSE * _LARGE:
-        coarse = resize(plain, 1 / _COARSE)
+        coarse = shrink(image if plain is image.pixels else Image(plain), _COARSE)
         yield _View.of(coarse, image, sizes=(_LARGE, np.inf))
     if close:
         ratio = _CLOSE * long_side(plain) / long_side(image.pixels)

@@ -106,6 +106,8 @@ class YuNet(OnnxDetector):
         """One anchor a cell: centre and points as shifts in cells, sides as logarithms of them."""
         product = (classes * objects)[:, 0]
         cells = np.flatnonzero(product >= self.config.score**2)
+        if not len(cells):  # most levels of most pictures
+            return Candidates.none()
         places = cell_places(cells, columns)
         centres = (places + boxes[cells, :2]) * stride
         halves = np.exp(boxes[cells, 2:]) * (stride / 2)
