@@ -303,3 +303,27 @@ def test_a_photo_of_nobody_is_an_error_for_verify(tmp_path):
     done = run("verify", blank, blank)
     assert done.returncode == 3
     assert "no face" in done.stderr
+
+
+def test_calibrate_lets_the_users_photos_decide(gallery, album, labels, capsys):
+    a, b, *_ = next(iter(person_of(labels).values()))
+    verify = ("verify", album / a, album / b, "--false-match-rate", 0.05)
+    before = answer(capsys, *verify, "--gallery", gallery)
+    found = answer(capsys, "calibrate", "--gallery", gallery)
+    assert found["couples"] > 0
+    assert found["calibration"]["rates"][-1] <= 0.05
+    for row in found["measured"]:
+        assert row["low"] <= row["rate"] <= row["high"]
+    after = answer(capsys, *verify, "--gallery", gallery)
+    assert "LFW" in before["calibration"]
+    assert "this gallery" in after["calibration"]
+    assert after["score"] == before["score"]
+    assert answer(capsys, *verify)["calibration"] == before["calibration"]
+    searched = answer(capsys, "search", album / a, "--gallery", gallery, "--limit", 1)
+    assert "LFW" in searched["calibration"]  # at 1e-3 these photos are too few to speak
+    assert len(searched["warnings"]) == sum(
+        row["rate"] > 2 * row["promised"] and row["low"] > row["promised"]
+        for row in found["measured"]
+    )
+    answer(capsys, "calibrate", "--drop", "--gallery", gallery)
+    assert answer(capsys, *verify, "--gallery", gallery) == before

@@ -14,7 +14,7 @@ from lineament.cli.describe import analyzer_of
 from lineament.cli.output import numbers, print_json, print_table, progress
 from lineament.core.cards import method
 from lineament.core.errors import BadInput, GalleryError, MissingFile, NoFace
-from lineament.know.calibration import calibration_of
+from lineament.know.calibrate import calibration_for, own_calibration, unlike
 from lineament.know.gallery import Gallery, Person
 from lineament.know.grouping import regroup
 
@@ -74,6 +74,7 @@ def index(options: Namespace) -> int:
         )
         photos, faces = gallery.counts()
         skipped = gallery.skipped()
+        warnings = unlike(gallery)
     if options.json:
         print_json(
             {
@@ -92,6 +93,7 @@ def index(options: Namespace) -> int:
                 "workers": tally.workers,
                 "seconds": round(tally.seconds, 3),
                 "network_seconds": round(tally.network_seconds, 3),
+                "warnings": warnings,
             }
         )
         return 0
@@ -106,6 +108,9 @@ def index(options: Namespace) -> int:
             print(f"  {_short(file.path)}: {file.reason}")
     if tally.missing and not options.prune:
         print(f"{tally.missing} photos are gone from the folder; --prune drops them.")
+    if warnings:
+        print(f"Warning: {warnings[-1]}.")
+        print("`lineament calibrate` lets your own photos decide, as far as they can speak.")
     return 0
 
 
@@ -209,7 +214,9 @@ def search(options: Namespace) -> int:
         faces = analyzer_of(options, options.embedder)([image])[0]
         if not len(faces):
             raise NoFace("no face found", str(options.photo))
-        calibration = calibration_of(gallery.space)
+        own = own_calibration(gallery)
+        calibration = calibration_for(gallery, options.false_match_rate)
+        warnings = own.warnings if own and calibration.data != own.calibration.data else []
         threshold = calibration.threshold(options.false_match_rate)
         matches = gallery.search(faces.embeddings, options.limit, exact=not options.approximate)
         _, stored = gallery.counts()
@@ -240,6 +247,7 @@ def search(options: Namespace) -> int:
                 "false_match_rate": options.false_match_rate,
                 "expected_false_matches": expected,
                 "calibration": calibration.data,
+                "warnings": warnings,
                 "faces": rows,
             }
         )
@@ -259,6 +267,8 @@ def search(options: Namespace) -> int:
         f"A stranger would match about {expected:.2g} of the {stored} faces here "
         f"(false-match rate {options.false_match_rate:g}, measured on {calibration.data})."
     )
+    for warning in warnings:
+        print(f"Warning: {warning}.")
     return 0
 
 

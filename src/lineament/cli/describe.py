@@ -13,6 +13,7 @@ from lineament.core.errors import BadInput, UnreadableImage
 from lineament.core.faces import Faces
 from lineament.core.image import Image
 from lineament.core.media import encode_jpeg, read_image
+from lineament.core.verdict import Calibration
 from lineament.know.verify import verify as compare
 
 
@@ -102,7 +103,12 @@ def verify(options: Namespace) -> int:
         for found, image in zip(analyzer(images), images, strict=True)
     ]
     a, b = (face.embeddings for face in faces)
-    verdict = compare(a, b, false_match_rate=options.false_match_rate)[0]
+    verdict = compare(
+        a,
+        b,
+        false_match_rate=options.false_match_rate,
+        calibration=_ladder(options, a.space),
+    )[0]
     if options.json:
         print_json(
             {
@@ -126,6 +132,19 @@ def verify(options: Namespace) -> int:
         )
         print(f"Measured on {verdict.calibration}.")
     return int(options.exit_code and not verdict.same)
+
+
+def _ladder(options: Namespace, space: str) -> Calibration | None:
+    """What a gallery's own photos say about strangers, where one is named."""
+    if options.gallery is None:
+        return None
+    from lineament.core.embeddings import require_same_space
+    from lineament.know.calibrate import calibration_for
+    from lineament.know.gallery import Gallery
+
+    with Gallery.open(options.gallery) as gallery:
+        require_same_space(gallery.space, space)
+        return calibration_for(gallery, options.false_match_rate)
 
 
 def _share(rate: float) -> str:

@@ -100,6 +100,9 @@ def _describing(commands) -> None:
     p.add_argument("a", type=Path, metavar="A")
     p.add_argument("b", type=Path, metavar="B")
     _rate(p)
+    p.add_argument(
+        "--gallery", type=Path, metavar="FILE", help="decide by this gallery's own calibration"
+    )
     p.add_argument("--exit-code", action="store_true", help="exit with 1 where they differ")
     _networks(p)
 
@@ -127,6 +130,16 @@ def _indexing(commands) -> None:
     p.add_argument("--limit", type=int, default=10, metavar="N", help="matches a face; default: 10")
     p.add_argument("--approximate", action="store_true", help="faster, for very large galleries")
     _networks(p)
+    p = _command(
+        commands,
+        "calibrate",
+        "calibrate:calibrate",
+        "measure how alike strangers look in your own photos",
+        "Compares people who are surely two: in one photo together, named, or told to be "
+        "different. From then on verify --gallery and search use what it finds.",
+    )
+    _gallery(p)
+    p.add_argument("--drop", action="store_true", help="go back to the calibration that ships")
     p = _command(commands, "report", "album:report", "write people and photos as one HTML page")
     _gallery(p)
     p.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE")
@@ -192,12 +205,31 @@ def _catalogues(commands) -> None:
     p.add_argument(
         "--accept", action="store_true", help="accept the terms of the named research-only weights"
     )
-    p = _command(commands, "bench", "bench:bench", "measure methods and write the evidence")
+    p = _command(
+        commands,
+        "bench",
+        "bench:bench",
+        "measure methods, write the evidence and a report",
+        "Without a name, lists the protocols.",
+    )
     p.add_argument("protocol", nargs="?", metavar="PROTOCOL")
     p.add_argument("methods", nargs="*", metavar="METHOD")
-    p.add_argument("--all", action="store_true", help="every protocol")
+    p.add_argument(
+        "--all",
+        action="store_true",
+        help="every protocol whose results are not complete yet for this code, data and machine",
+    )
+    p.add_argument("--fresh", action="store_true", help="with --all: also what is complete")
     p.add_argument("--data", type=Path, metavar="FOLDER", help="default: $LINEAMENT_DATA")
-    p.add_argument("--out", type=Path, default=Path("evidence"), metavar="FOLDER")
+    p.add_argument(
+        "--out", type=Path, default=Path("evidence"), metavar="FOLDER", help="default: evidence"
+    )
+    p.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="the HTML report; default: out/bench-PROTOCOL.html; with --all, the reports' folder",
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -47,7 +47,9 @@ def erase_photos(db: sqlite3.Connection, photos: list[tuple[int, str]], key: byt
 
 
 def _tidy(db: sqlite3.Connection) -> None:
-    """Drop decisions and people that are about nobody any more, and make indexes stale."""
+    """Drop what is about nobody any more, what was measured on faces that are gone, and make
+    indexes stale."""
+    db.execute("DELETE FROM meta WHERE key = 'calibration'")
     db.execute("DELETE FROM decisions WHERE id NOT IN (SELECT decision_id FROM decision_faces)")
     drop_empty(db)
     renew_revision(db)

@@ -272,6 +272,21 @@ class Gallery:
         """What the user decided, as sets of face ids; see `people.decisions`."""
         return people.decisions(self._db)
 
+    def calibration(self) -> str | None:
+        """The gallery's own calibration as `know.calibrate.to_json` wrote it, if there is one."""
+        row = self._db.execute("SELECT value FROM meta WHERE key = 'calibration'").fetchone()
+        return row and row[0]
+
+    def keep_calibration(self, text: str) -> None:
+        """Keep a calibration made of these faces; whatever erases faces erases it too."""
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('calibration', ?)", (text,))
+
+    def drop_calibration(self) -> None:
+        """Go back to the calibration that ships."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = 'calibration'")
+
     # Consent and erasure
 
     def consent(self, person_id: int, stated_by: str, note: str = "") -> None:
