@@ -42,6 +42,7 @@ format: $(VENV)/.developed
 pages: $(VENV)/.developed
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/methods_page.py
+	$(BIN)/python docs/leaderboard_page.py
 	$(BIN)/python docs/cli_page.py
 
 docs: pages

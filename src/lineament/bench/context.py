@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from lineament.core.errors import BadInput, MissingFile
+from lineament.bench.plots import Plot
+from lineament.bench.sets import MissingSet
+from lineament.core.errors import BadInput
 from lineament.measure.evidence import Result
 
 
@@ -30,10 +32,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a protocol found: for people, and for the evidence."""
+    """What a protocol found: for people, and for the evidence.
+
+    Attributes:
+        tables: figures side by side.
+        results: the evidence.
+        plots: what the report draws: `Curve`, `Bars` and `ErrorGallery` of `bench.plots`.
+    """
 
     tables: Sequence[Table]
     results: Sequence[Result]
+    plots: Sequence[Plot] = ()
 
 
 @dataclass(frozen=True)
@@ -60,10 +69,10 @@ class Context:
         """The folder of one test set.
 
         Raises:
-            MissingFile: it is not there.
+            MissingSet: it is not there; the message says where to get it.
         """
         if self.data is None or not (self.data / name).is_dir():
-            raise MissingFile(f"the test set {name!r} is needed; point --data at its parent folder")
+            raise MissingSet(name)
         return self.data / name
 
 
