@@ -3,10 +3,14 @@
 Detectors place points best on large faces that stand upright. On small ones the points hardly
 follow a tilted head, and the face would be aligned as crooked as it is. So each face is cut out
 at one size, turned back by the tilt that its points tell, and looked at again; as long as it still
-looks tilted, it is turned further and looked at once more.
+looks tilted, it is turned further and looked at once more. A face that the detector is not sure of
+is tried the other ways up too.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Float32
@@ -18,6 +22,7 @@ from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.protocols import Detector
 from lineament.see.detect.grid import enlarge, to_picture
+from lineament.see.detect.pyramid import BoundedDetector
 
 _SIDE = 160
 """Pixels of the square that a face is cut out to."""
@@ -26,7 +31,11 @@ _FACE = 139
 _ENLARGED = 2
 """The square is looked at this much larger: points of a face of some 280 pixels follow it best, and
 turning fewer pixels and then doubling them is faster and points as well."""
-_ROUNDS = 4
+_ROUNDS = 3
+"""Further looks at a face that is still tilted."""
+_QUARTERS = (np.pi / 2, np.pi, 3 * np.pi / 2)
+_MARGIN = 0.02
+"""Another way up must be better than the one at hand by more than this."""
 _LEVEL = float(np.radians(4))
 """A face that is tilted by less is level."""
 _SLACK = 0.05
@@ -35,10 +44,10 @@ _SAME = 0.3
 """Overlap of a box with the middle of the square from which on it is the face that was cut out."""
 
 
-def level(detector: Detector, image: Image, faces: Faces) -> Faces:
+def level(detector: BoundedDetector, image: Image, faces: Faces) -> Faces:
     """The same faces with better points; boxes and scores stay.
 
-    Tilts up to some 45 degrees are followed. A face that is not found again keeps its points.
+    Any tilt is followed. A face that is not found again keeps its points.
 
     Args:
         detector: that found them.
@@ -50,23 +59,59 @@ def level(detector: Detector, image: Image, faces: Faces) -> Faces:
     return faces.with_fields(landmarks=Landmarks(landmarks, "5"))
 
 
-def _look_again(detector: Detector, image: Image, face: Face) -> Float32[np.ndarray, "5 2"]:
-    points, score = face.points, 0.0
-    turned = 0.0 if _is_level(points) else tilt(points)
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A face as it was seen by itself.
+
+    Attributes:
+        turned: how far it had been turned back, radians.
+        score: how sure the detector was.
+        seen: its points in the square.
+        points: the same in the picture.
+    """
+
+    turned: float
+    score: float
+    seen: Float32[np.ndarray, "5 2"]
+    points: Float32[np.ndarray, "5 2"]
+
+
+def _look_again(detector: BoundedDetector, image: Image, face: Face) -> Float32[np.ndarray, "5 2"]:
+    turned = 0.0 if _is_level(face.points) else tilt(face.points)
+    best = _look(detector, image, face.box, [turned])
+    if best is None or best.score < detector.confident:
+        # Half way between two quarter turns detectors may see a face upside down.
+        others = _look(detector, image, face.box, [turned + quarter for quarter in _QUARTERS])
+        if best is None or (others and others.score > best.score + _MARGIN):
+            best = others
+    if best is None:
+        return face.points
     for _ in range(_ROUNDS):
-        matrix = _cut(face.box, turned)
-        zoom = _ENLARGED * float(np.hypot(matrix[0, 0], matrix[0, 1]))
-        square = enlarge(warp(image, matrix, _SIDE), _ENLARGED)
-        again = _middle(detector([Image(square, scale=image.scale * zoom)])[0])
-        if not len(again) or again.scores[0] < score - _SLACK:
+        if _is_level(best.seen):
             break
-        score = again.scores[0]
-        seen = to_picture(again.landmarks.points[0], np.full(2, float(_ENLARGED)))
-        points = transform_points(invert_transform(matrix), seen)
-        if _is_level(seen):
+        again = _look(detector, image, face.box, [best.turned + tilt(best.seen)])
+        if again is None or again.score < best.score - _SLACK:
             break
-        turned += tilt(seen)
-    return points
+        best = again
+    return best.points
+
+
+def _look(
+    detector: Detector, image: Image, box: Float32[np.ndarray, " 4"], turns: Sequence[float]
+) -> _Look | None:
+    """The best of looks at one face, turned back by each of `turns`; None where it is not seen."""
+    cuts = [_cut(box, turned) for turned in turns]
+    zoom = _ENLARGED * float(np.hypot(cuts[0][0, 0], cuts[0][0, 1]))
+    squares = [enlarge(warp(image, cut, _SIDE), _ENLARGED) for cut in cuts]
+    views = [Image(square, scale=image.scale * zoom) for square in squares]
+    found = [_middle(faces) for faces in detector(views)]
+    best = int(np.argmax([faces.scores[0] if len(faces) else 0.0 for faces in found]))
+    if not len(found[best]):
+        return None
+    face = found[best][0]
+    seen = to_picture(face.points, np.full(2, float(_ENLARGED)))
+    points = transform_points(invert_transform(cuts[best]), seen)
+    return _Look(turns[best], face.score, seen, points)
 
 
 def _is_level(points: Float[np.ndarray, "5 2"]) -> bool:
