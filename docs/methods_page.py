@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -69,6 +70,21 @@ def claim(result: Result) -> str:
     return f"{number(result.paper)}, {'holds' if result.claim_holds else 'does not hold'}"
 
 
+MANY = 12
+"""A protocol of more figures than this stands on the leaderboard alone."""
+
+
+def folded(results: Sequence[Result]) -> str:
+    """The figures of a method; of protocols that have very many, where they are to be found."""
+    counts = Counter(r.protocol for r in results)
+    few = [r for r in results if counts[r.protocol] <= MANY]
+    text = "Measured here:\n\n" + evidence_table(few) + "\n" if few else ""
+    for protocol, count in sorted(counts.items()):
+        if count > MANY:
+            text += f"{count} figures of `{protocol}` are on the [leaderboard](leaderboard.md).\n\n"
+    return text
+
+
 def evidence_table(results: Sequence[Result]) -> str:
     return table(
         ["protocol", "data", "metric", "ours (95 %)", "beside it", "the paper's"],
@@ -107,7 +123,7 @@ def section(method: Method) -> str:
         rows = [[protocol, metric, number(value)] for protocol, metric, value in card.published]
         text += "The authors' figures:\n\n" + table(["protocol", "metric", "value"], rows) + "\n"
     if results := read(card.slug):
-        text += "Measured here:\n\n" + evidence_table(results) + "\n"
+        text += folded(results)
     return text
 
 

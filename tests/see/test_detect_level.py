@@ -12,6 +12,7 @@ from lineament.core.landmarks import Landmarks
 from lineament.core.media import read_image
 from lineament.see.detect.grid import resize
 from lineament.see.detect.level import level, tilt
+from lineament.see.upright import Search
 
 EYES_NOSE_MOUTH = [60, 70, 74, 86, 90]
 """Which of the 106 annotated points come closest to the five."""
@@ -119,3 +120,22 @@ def test_a_face_that_is_not_found_again_keeps_its_points(detectors):
 def test_nobody_stays_nobody(detectors):
     blank = Image(np.full((60, 80, 3), 128, np.uint8))
     assert len(level(detectors["yunet"], blank, Faces.none())) == 0
+
+
+@pytest.mark.parametrize("degrees", [-45, 45])
+def test_half_way_between_two_quarter_turns_few_faces_are_seen_upside_down(
+    degrees, detectors, shared_data
+):
+    """Upside down its eyes lie at its mouth: the points are off by more than the eyes' distance.
+    Without trying the other ways up it is one face in five."""
+    search = Search(detectors["yunet"])
+    lost = 0
+    for path in sorted((shared_data / "landmarks106").glob("*.jpg"))[::12]:
+        image = Image(resize(read_image(path).pixels, 0.5))
+        straight, tilted = search([image, rotated(image, degrees)])
+        middle = (np.asarray([image.width, image.height]) - 1) / 2
+        expected = (straight[0].points - middle) @ rotation(degrees).T + middle
+        eyes = np.linalg.norm(expected[0] - expected[1])
+        away = [np.linalg.norm(face.points - expected, axis=1).mean() for face in tilted]
+        lost += not away or away[0] > eyes
+    assert lost <= 4  # of 42
