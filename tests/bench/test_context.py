@@ -21,10 +21,10 @@ def result(**changes) -> Result:
 
 def test_a_missing_set_says_where_to_get_it(tmp_path):
     for context in (Context(), Context(data=tmp_path)):
-        for name, where in SETS.items():
+        for name, terms in SETS.items():
             with pytest.raises(MissingSet) as caught:
                 context.set_folder(name)
-            assert where in str(caught.value)
+            assert terms.where in str(caught.value)
             assert "--data" in str(caught.value)
             assert caught.value.name == name
     (tmp_path / "lfw").mkdir()

@@ -17,7 +17,7 @@ from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.know.embed.dlib_resnet import DLIB_150
 from lineament.measure.degrade.suites import SUITES, suite
-from lineament.measure.lfw import LabeledFaces
+from lineament.measure.sets.lfw import LabeledFaces
 
 
 def few_people() -> LabeledFaces:

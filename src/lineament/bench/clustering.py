@@ -1,4 +1,4 @@
-"""Clustering: people from faces, beside DBSCAN and average linkage, on LFW and on the album.
+"""Clustering: people from faces, beside DBSCAN and average linkage.
 
 The baselines get the threshold that a user of scikit-learn would carry over (our calibration's own)
 and, as an upper bound, the best of a sweep chosen with the truth at hand. Ours has one fixed rule.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +16,16 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from lineament.analyze import Analyzer
-from lineament.bench.context import Context, Outcome, Protocol, Table
+from lineament.bench.context import Outcome, Table
 from lineament.bench.faces import embedded_faces
-from lineament.core.errors import MissingFile, UnreadableImage
+from lineament.core.errors import UnreadableImage
 from lineament.core.geometry import box_iou
 from lineament.core.media import content_hash, read_image
 from lineament.know.calibration import calibration_of
 from lineament.know.cluster import cluster, threshold_for
 from lineament.measure.clustering import Agreement, bcubed
 from lineament.measure.evidence import Result
-from lineament.measure.lfw import read_lfw
+from lineament.measure.sets.lfw import read_lfw
 
 SWEEP = np.arange(0.20, 0.80, 0.02)
 """Similarities that the baselines may choose from."""
@@ -52,23 +52,10 @@ class Album:
     space: str
 
 
-def run(context: Context) -> Outcome:
-    """Cluster each set with ours and both baselines."""
-    slug = context.methods[0] if context.methods else "sface"
-    albums = []
-    if context.data is not None:
-        albums.append(lfw_faces(context.set_folder("lfw"), slug))
-    if context.album is not None:
-        albums.append(album_faces(context.album, slug))
-    if not albums:
-        raise MissingFile("neither LFW nor the sample album is here; point --data at the sets")
-    tables, results = [], []
-    for album in albums:
-        context.say(f"clustering: {album.name}")
-        table, rows = compare(album)
-        tables.append(table)
-        results += rows
-    return Outcome(tables, results)
+def measure(album: Album, protocol: str) -> Outcome:
+    """Cluster an album with ours and both baselines."""
+    table, rows = compare(album)
+    return Outcome([table], [replace(row, protocol=protocol) for row in rows])
 
 
 def lfw_faces(folder: Path, slug: str) -> Album:
@@ -214,7 +201,7 @@ def _results(
 ) -> list[Result]:
     common: dict[str, Any] = {
         "method": "clustering",
-        "protocol": "clustering",
+        "protocol": "",
         "data": album.name,
         "data_hash": album.digest,
     }
@@ -243,6 +230,3 @@ def _results(
         )
     )
     return rows
-
-
-PROTOCOL = Protocol("clustering", "people from faces, beside scikit-learn's clustering", run)

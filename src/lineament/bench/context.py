@@ -85,12 +85,15 @@ class Protocol:
         title: one line.
         run: measures.
         sets: test sets that it needs, by folder name.
+        version: goes up when the split or a metric changes, so that figures from before and after
+            are not taken for one another.
     """
 
     name: str
     title: str
     run: Callable[[Context], Outcome]
     sets: tuple[str, ...] = ()
+    version: int = 1
 
 
 def protocols() -> dict[str, Protocol]:

@@ -34,7 +34,7 @@ from lineament.know.calibration import calibration_of
 from lineament.measure.degrade.optics import resolution
 from lineament.measure.degrade.suites import SUITES, Suite
 from lineament.measure.degrade.turn import rotation
-from lineament.measure.lfw import LabeledFaces, read_lfw
+from lineament.measure.sets.lfw import LabeledFaces, read_lfw
 
 FALSE_MATCH_RATE = 1e-3
 PAIRS_A_FOLD = 20

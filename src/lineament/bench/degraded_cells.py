@@ -15,7 +15,7 @@ from lineament.core.errors import BadInput
 from lineament.measure.degrade.suites import Suite
 from lineament.measure.evidence import Result
 from lineament.measure.interval import Interval, bootstrap
-from lineament.measure.lfw import LabeledFaces
+from lineament.measure.sets.lfw import LabeledFaces
 from lineament.measure.verification import equal_error_rate
 
 ROUNDS = 500

@@ -6,9 +6,7 @@ authors' figures are no claim that this could reproduce.
 
 from __future__ import annotations
 
-import hashlib
 import time
-import xml.etree.ElementTree as Xml
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from lineament.core.media import read_image
 from lineament.core.protocols import Detector
 from lineament.measure.detection import average_precision
 from lineament.measure.evidence import Result
+from lineament.measure.sets.facemask853 import read_facemask853
 
 Boxes = Float32[np.ndarray, "n 4"]
 
@@ -40,11 +39,12 @@ class Scores:
 def run(context: Context) -> Outcome:
     """Measure each detector plain, and the default one with the search around it."""
     folder = context.set_folder("facemask853")
-    paths, truth = read_scenes(folder)
-    digest = hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+    scenes = read_facemask853(folder)
+    paths, truth = scenes.paths, scenes.boxes
+    digest = scenes.digest()
     found: dict[str, Scores] = {}
     for name, make in chains(context.methods).items():
-        context.say(f"detection: {name}")
+        context.say(f"facemask853: {name}")
         try:
             detector = make()
         except LicenceNotAccepted as error:
@@ -63,7 +63,7 @@ def run(context: Context) -> Outcome:
     results = [
         Result(
             method=name.partition(" ")[0],
-            protocol="detection",
+            protocol="facemask853",
             data=f"FaceMask-853, {len(paths)} scenes",
             data_hash=digest,
             metric="AP50" + (f" ({name.partition(' ')[2]})" if " " in name else ""),
@@ -92,20 +92,6 @@ def chains(asked: Sequence[str]) -> dict[str, Callable[[], Detector]]:
     }
 
 
-def read_scenes(folder: Path) -> tuple[list[Path], list[Boxes]]:
-    """Pictures and the boxes of all faces in them (Pascal VOC)."""
-    paths, boxes = [], []
-    for path in sorted((folder / "images").iterdir()):
-        tree = Xml.parse(folder / "annotations" / f"{path.stem}.xml")
-        rows = [
-            [float(box.findtext(side, "nan")) for side in ("xmin", "ymin", "xmax", "ymax")]
-            for box in tree.iter("bndbox")
-        ]
-        paths.append(path)
-        boxes.append(np.asarray(rows, np.float32).reshape(-1, 4))
-    return paths, boxes
-
-
 def measure(detector: Detector, paths: Sequence[Path], truth: Sequence[Boxes]) -> Scores:
     """Run a detector over the scenes, one at a time."""
     found: list[Faces] = []
@@ -122,4 +108,4 @@ def measure(detector: Detector, paths: Sequence[Path], truth: Sequence[Boxes]) -
     return Scores(ap, detector.seconds / count, seconds / count)
 
 
-PROTOCOL = Protocol("detection", "AP50 on FaceMask-853's scenes", run, ("facemask853",))
+PROTOCOL = Protocol("facemask853", "AP50 on FaceMask-853's scenes", run, ("facemask853",))

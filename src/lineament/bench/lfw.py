@@ -25,7 +25,7 @@ from lineament.core.verdict import Calibration
 from lineament.know.calibration import write_calibration
 from lineament.measure.evidence import Result
 from lineament.measure.interval import bootstrap_pairs
-from lineament.measure.lfw import LabeledFaces, read_lfw
+from lineament.measure.sets.lfw import LabeledFaces, read_lfw
 from lineament.measure.verification import equal_error_rate, fold_accuracy, true_accept_rate
 
 BASELINE = "dlib-resnet"

@@ -35,7 +35,7 @@ from lineament.measure.identification import (
     trade_off,
 )
 from lineament.measure.interval import bootstrap
-from lineament.measure.lfw import read_lfw
+from lineament.measure.sets.lfw import read_lfw
 
 FPIR = 0.01
 RANKS = 20

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 from lineament.bench.context import (
@@ -102,6 +103,9 @@ def _measure(
     started = time.perf_counter()
     outcome = chosen.run(context)
     seconds = time.perf_counter() - started
+    outcome = replace(
+        outcome, results=[replace(row, version=chosen.version) for row in outcome.results]
+    )
     _keep(outcome, context.out)
     write_bench_report(chosen, outcome, context, seconds, report)
     finish(chosen, context, outcome.results, before)
@@ -125,7 +129,10 @@ def _remake_leaderboard(context: Context) -> bool:
 
 
 def _list(as_json: bool) -> None:
-    rows = [{"name": p.name, "title": p.title, "sets": p.sets} for p in protocols().values()]
+    rows = [
+        {"name": p.name, "version": p.version, "title": p.title, "sets": p.sets}
+        for p in protocols().values()
+    ]
     if as_json:
         print_json(rows)
     else:

@@ -43,6 +43,7 @@ class Result:
         higher_is_better: which way is good.
         holds: whether the paper's claim holds here; None lets `claim_holds` decide.
         seed: of everything random, where anything was.
+        version: of the protocol.
         note: one sentence that a reader needs, or empty.
     """
 
@@ -60,6 +61,7 @@ class Result:
     holds: bool | None = None
     seed: int | None = None
     note: str = ""
+    version: int = 1
 
     @property
     def key(self) -> tuple[str, str, str]:

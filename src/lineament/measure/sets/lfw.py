@@ -13,9 +13,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from lineament.core.errors import MissingFile
+from lineament.measure.sets.nouns import Terms
 
-TERMS = "LFW is for research; see vis-www.cs.umass.edu/lfw"
+TERMS = Terms(
+    name="Labeled Faces in the Wild, with pairs.txt",
+    where="its authors' page (vis-www.cs.umass.edu/lfw)",
+    terms="research",
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def read_lfw(folder: Path) -> LabeledFaces:
     """
     pairs_file = folder / "pairs.txt"
     if not pairs_file.is_file():
-        raise MissingFile(f"needs pairs.txt and the pictures of LFW. {TERMS}", str(folder))
+        raise TERMS.missing(pairs_file)
     flat = folder / "images"
     paths = sorted((flat if flat.is_dir() else folder).rglob("*.jpg"), key=lambda p: p.name)
     number = {path.stem: i for i, path in enumerate(paths)}

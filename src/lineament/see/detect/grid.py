@@ -78,17 +78,6 @@ def shrink(image: Image, factor: int) -> UInt8[np.ndarray, "h2 w2 3"]:
     return np.asarray(image.pillow.reduce(factor))
 
 
-def enlarge(pixels: UInt8[np.ndarray, "h w 3"], factor: int) -> UInt8[np.ndarray, "h2 w2 3"]:
-    """The picture a whole number of times larger, each pixel a block of its own."""
-    whole = np.ascontiguousarray(pixels).view("V3")  # a pixel moves as one
-    return (
-        whole.repeat(factor, axis=1)
-        .repeat(factor, axis=0)[:, :, 0]
-        .view(np.uint8)
-        .reshape(pixels.shape[0] * factor, pixels.shape[1] * factor, 3)
-    )
-
-
 def long_side(pixels: UInt8[np.ndarray, "h w 3"]) -> int:
     """The greater of height and width."""
     return max(pixels.shape[:2])
