@@ -43,6 +43,7 @@ pages: $(VENV)/.developed
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/methods_page.py
 	$(BIN)/python docs/leaderboard_page.py
+	$(BIN)/python docs/weights_page.py
 	$(BIN)/python docs/cli_page.py
 
 docs: pages

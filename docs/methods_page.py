@@ -22,7 +22,15 @@ it; `measured` was held against a named baseline; `reproduced` means that every 
 that we measured holds here.
 """
 
-VERBS = {"detect": "Finding faces", "embed": "Telling faces apart"}
+VERBS = {
+    "detect": "Finding faces",
+    "embed": "Telling faces apart",
+    "identify": "Whole systems",
+    "describe": "Features for any purpose",
+    "check": "Checks of a gallery",
+    "judge": "Comparing whole chains",
+    "audit": "Looking into weights",
+}
 """Titles of the parts, in the order of the page; other verbs follow under their own names."""
 
 

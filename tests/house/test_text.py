@@ -69,7 +69,7 @@ def test_nothing_large_or_executable_is_tracked():
     assert sum(p.stat().st_size for p in files) < 20e6
 
 
-@pytest.mark.parametrize("page", ["methods", "leaderboard", "cli"])
+@pytest.mark.parametrize("page", ["methods", "leaderboard", "weights", "cli"])
 def test_a_made_page_is_up_to_date(page):
     """`make pages` makes them again."""
     if page == "cli" and sys.version_info[:2] != (3, 11):

@@ -87,6 +87,7 @@ class Protocol:
         sets: test sets that it needs, by folder name.
         version: goes up when the split or a metric changes, so that figures from before and after
             are not taken for one another.
+        calibrates: writes calibrations that other protocols use, and so comes before them.
     """
 
     name: str
@@ -94,16 +95,19 @@ class Protocol:
     run: Callable[[Context], Outcome]
     sets: tuple[str, ...] = ()
     version: int = 1
+    calibrates: bool = False
 
 
 def protocols() -> dict[str, Protocol]:
-    """Every protocol of this package by name: the modules that hold a ``PROTOCOL``."""
+    """Every protocol of this package by name: the modules that hold a ``PROTOCOL``. Those that
+    calibrate come first."""
     package = import_module("lineament.bench")
     modules = [
         import_module(f"{package.__name__}.{info.name}")
         for info in pkgutil.iter_modules(package.__path__)
     ]
     found = [module.PROTOCOL for module in modules if hasattr(module, "PROTOCOL")]
+    found.sort(key=lambda protocol: not protocol.calibrates)
     return {protocol.name: protocol for protocol in found}
 
 

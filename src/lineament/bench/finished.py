@@ -75,7 +75,8 @@ def _facts(protocol: Protocol, context: Context) -> Iterator[Any]:
     yield [(w.name, w.sha256) for m in methods().values() for w in m.card.weights]
     yield sorted(accepted()), [os.environ.get(name, "") for name in _VARIABLES]
     yield _contents(sorted(_PACKAGE.rglob("*.py")))
-    yield _contents(sorted((evidence_folder() / "calibration").glob("*.json")))
+    if not protocol.calibrates:
+        yield _contents(sorted((evidence_folder() / "calibration").glob("*.json")))
     # A protocol that names no set may use any of them.
     folders = [context.data / name for name in protocol.sets or ("",)] if context.data else []
     for folder in [*folders, *([context.album] if context.album else [])]:

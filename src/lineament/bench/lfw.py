@@ -195,5 +195,7 @@ def percent(figure: Figure) -> str:
     return f"{100 * figure.value:.2f} ({100 * low:.2f} to {100 * high:.2f})"
 
 
-PROTOCOL = Protocol("lfw", "verification on LFW's 6,000 pairs, and calibration", run, ("lfw",))
+PROTOCOL = Protocol(
+    "lfw", "verification on LFW's 6,000 pairs, and calibration", run, ("lfw",), calibrates=True
+)
 """`lineament bench lfw`."""

@@ -74,8 +74,46 @@ def models(options: Namespace) -> int:
         for weight in chosen:
             if weights.cached(weight):
                 weights.verify(weight)
-    _print_models(chosen, options)
+    if options.cards:
+        _print_cards(chosen, options)
+    else:
+        _print_models(chosen, options)
     return 0
+
+
+def _print_cards(chosen: list[cards.Weight], options: Namespace) -> None:
+    """Origin, terms, claims beside measurements, and what the cached bytes are."""
+    from lineament.measure.model_reuse import ATTRIBUTES, weight_cards
+
+    names = {weight.name for weight in chosen}
+    files = {weight.name: path for weight in chosen if (path := weights.cached(weight))}
+    found = [card for card in weight_cards(files=files) if card.weight.name in names]
+    if options.json:
+        print_json(
+            [{**asdict(card), "intact": card.intact, "known": sorted(card.known)} for card in found]
+        )
+        return
+    for card in found:
+        claims = [
+            f"{c.protocol}, {c.metric}: claimed {c.claimed:g}, "
+            + ("not measured here" if c.measured is None else f"measured {c.measured:.4g}")
+            for c in card.claims
+        ]
+        risks = list(card.file.findings) if card.file else ["not on this machine"]
+        rows = {
+            "method": card.method,
+            "licence": card.weight.licence,
+            "commercial use": "allowed" if card.weight.commercial else "not allowed",
+            "trained on": card.weight.trained_on,
+            "taken from": "\n".join(card.weight.sources),
+            "sha256": card.weight.sha256,
+            "bytes": "\n".join(risks) or f"{card.file.format if card.file else ''}, no findings",
+            "as recorded": {True: "yes", False: "NO", None: "-"}[card.intact],
+            "claims": "\n".join(claims) or "none",
+            "risk": card.risk,
+            "open": ", ".join(a for a in ATTRIBUTES if a not in card.known) or "nothing",
+        }
+        print_table(("", card.weight.name), list(rows.items()))
 
 
 def _print_models(chosen: list[cards.Weight], options: Namespace) -> None:

@@ -202,6 +202,7 @@ def _catalogues(commands) -> None:
     p.add_argument("names", nargs="*", metavar="NAME")
     p.add_argument("--fetch", action="store_true", help="fetch the named weights ahead of use")
     p.add_argument("--verify", action="store_true", help="check the cached weights' hashes")
+    p.add_argument("--cards", action="store_true", help="show all that is known of each weight")
     p.add_argument(
         "--accept", action="store_true", help="accept the terms of the named research-only weights"
     )

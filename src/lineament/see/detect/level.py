@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, UInt8
 
 from lineament.core.crops import warp
 from lineament.core.faces import Face, Faces
@@ -102,7 +103,7 @@ def _look(
     """The best of looks at one face, turned back by each of `turns`; None where it is not seen."""
     cuts = [_cut(box, turned) for turned in turns]
     zoom = _ENLARGED * float(np.hypot(cuts[0][0, 0], cuts[0][0, 1]))
-    squares = [resize(warp(image, cut, _SIDE), _ENLARGED) for cut in cuts]
+    squares = [_square(image, cut) for cut in cuts]
     views = [Image(square, scale=image.scale * zoom) for square in squares]
     found = [_middle(faces) for faces in detector(views)]
     best = int(np.argmax([faces.scores[0] if len(faces) else 0.0 for faces in found]))
@@ -135,6 +136,21 @@ def _cut(box: Float32[np.ndarray, " 4"], turned: float) -> Float32[np.ndarray, "
     linear = np.asarray([[cosine, sine], [-sine, cosine]])
     shift = (_SIDE - 1) / 2 - linear @ ((low + high) / 2)
     return np.concatenate([linear, shift[:, None]], axis=1).astype(np.float32)
+
+
+def _square(image: Image, cut: Float32[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "side side 3"]:
+    """The enlarged square; a plain cut, which most are, is resized, which is faster than turned."""
+    (scale, sine, x), (_, _, y) = cut.tolist()
+    if sine:
+        return resize(warp(image, cut, _SIDE), _ENLARGED)
+    from PIL import Image as Pillow
+
+    left, top, side = (-0.5 - x) / scale + 0.5, (-0.5 - y) / scale + 0.5, _SIDE / scale
+    x1, y1 = floor(left), floor(top)
+    part = image.pillow.crop((x1, y1, ceil(left + side), ceil(top + side)))  # black beyond the edge
+    box = (left - x1, top - y1, left - x1 + side, top - y1 + side)
+    size = (_ENLARGED * _SIDE, _ENLARGED * _SIDE)
+    return np.asarray(part.resize(size, Pillow.Resampling.BILINEAR, box, 2.0))
 
 
 def _middle(faces: Faces) -> Faces:
