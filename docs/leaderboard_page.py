@@ -24,6 +24,10 @@ of the other. Where ours lies more than 0.5 from the published figure, the last 
 """
 
 
+WIDEST = 8
+"""More metrics than this stand one below the other, with the methods side by side."""
+
+
 def figure(result: Result) -> str:
     """Ours, with its interval."""
     if result.interval is None:
@@ -51,8 +55,17 @@ def board(results: Sequence[Result]) -> str:
     ranked = sorted(first, key=lambda r: -r.ours if r.higher_is_better else r.ours)
     methods = in_order(r.method for r in [*ranked, *results])
     arrow = {True: "↑", False: "↓"}
+    heads = [f"{m} {arrow[rows[0].higher_is_better]}" for m, rows in by_metric.items()]
+    if len(heads) > WIDEST:
+        return table(
+            ["metric", *methods],
+            [
+                [head, *(cells.get((method, name), "") for method in methods)]
+                for head, name in zip(heads, by_metric, strict=True)
+            ],
+        )
     return table(
-        ["method", *(f"{m} {arrow[rows[0].higher_is_better]}" for m, rows in by_metric.items())],
+        ["method", *heads],
         [
             [
                 method + (" (baseline)" if method in baselines else ""),

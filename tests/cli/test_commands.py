@@ -327,3 +327,11 @@ def test_calibrate_lets_the_users_photos_decide(gallery, album, labels, capsys):
     )
     answer(capsys, "calibrate", "--drop", "--gallery", gallery)
     assert answer(capsys, *verify, "--gallery", gallery) == before
+
+
+def test_sizing_says_whether_the_dimensions_suffice(indexed, capsys):
+    found = answer(capsys, "sizing", "--gallery", indexed)
+    assert (found["faces"], found["dimension"]) == (157, 128)
+    assert found["people"]
+    assert found["any_set"]
+    assert 20 <= found["people_answered_whole"] <= found["people_seen_again"] <= 25

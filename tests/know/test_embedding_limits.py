@@ -10,6 +10,7 @@ import pytest
 from lineament.core.embeddings import encode
 from lineament.core.errors import BadInput
 from lineament.know.embedding_limits import (
+    answered_people,
     check_gallery,
     critical_by_cubic,
     largest_margin,
@@ -132,3 +133,31 @@ def test_few_faces_have_every_set():
     assert check_gallery(10, 1, 3).people is False
     with pytest.raises(BadInput, match="10 points"):
         check_gallery(10, 16, 10)
+
+
+def test_people_are_answered_whole_where_no_other_face_comes_between():
+    """Worked by hand on a circle: 0 and 10 degrees are one person, 40 and 80 another with a third
+    person's 60 between them, and 200 somebody seen once."""
+    angles = np.radians([0, 10, 40, 80, 60, 65, 200])
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    people = np.asarray([7, 7, 3, 3, 5, 5, 9])
+    # The mean of 7 lies at 5, its faces 5 away; that of 3 at 60, its faces 20 away, those of 5
+    # nearer; that of 5 at 62.5, its faces 2.5 away.
+    assert answered_people(vectors, people) == (2, 3)
+    assert answered_people(vectors[:1], people[:1]) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_answered_people_agrees_with_a_plain_count(seed):
+    rng = np.random.default_rng(seed)
+    vectors = rng.standard_normal((60, 4)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    people = rng.integers(0, 25, 60)
+    whole = several = 0
+    for person in set(people.tolist()):
+        mine = people == person
+        if mine.sum() > 1:
+            several += 1
+            scores = vectors @ vectors[mine].mean(axis=0)
+            whole += bool(scores[mine].min() > scores[~mine].max())
+    assert answered_people(vectors, people) == (whole, several)

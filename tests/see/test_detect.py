@@ -159,3 +159,19 @@ def test_peaks_are_cells_that_no_neighbour_exceeds(slug):
         if heat[row, column] >= 0.4 and heat[row, column] == around.max():
             expected.append(row * 13 + column)
     assert _peaks(heat, 0.4).tolist() == expected
+
+
+def test_one_look_finds_a_face_that_fills_a_picture_of_the_largest_size(detector, read, slug):
+    """Up to `largest` the search around a detector takes no second, smaller look."""
+    side = detector.largest
+    found = 0
+    for image in read("landmarks106", 20):
+        box = max(detector([image])[0], key=lambda face: face.score).box
+        x, y = (box[:2] + box[2:]) / 2
+        half = float((box[2:] - box[:2]).max()) / 2
+        part = image.pillow.crop((int(x - half), int(y - half), int(x + half), int(y + half)))
+        close = Image(np.asarray(part.resize((side, side))))
+        faces = detector([close])[0]
+        filled = np.asarray([[0, 0, side, side]], np.float32)
+        found += bool(len(faces)) and box_iou(faces.boxes[:1], filled)[0, 0] > 0.5
+    assert found == 20

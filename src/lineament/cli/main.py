@@ -140,6 +140,13 @@ def _indexing(commands) -> None:
     )
     _gallery(p)
     p.add_argument("--drop", action="store_true", help="go back to the calibration that ships")
+    p = _command(
+        commands,
+        "sizing",
+        "calibrate:sizing",
+        "say whether the embeddings have dimensions enough for the gallery",
+    )
+    _gallery(p)
     p = _command(commands, "report", "album:report", "write people and photos as one HTML page")
     _gallery(p)
     p.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE")

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
+_UNBROKEN = 1000
+"""Characters of a line that nobody is looking at."""
+
+
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     json.dump(value, sys.stdout, indent=1, ensure_ascii=False)
@@ -26,7 +30,10 @@ def numbers(values: np.ndarray, digits: int = 2) -> list[Any]:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table as wide as the terminal allows; columns whose heading ends in '#' align right."""
+    """A table as wide as the terminal allows; columns whose heading ends in '#' align right.
+
+    Where nobody is looking (a pipe, a file) no cell is broken, so that lines can be searched.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -39,7 +46,8 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
         )
     for row in rows:
         table.add_row(*map(str, row))
-    Console(markup=False, highlight=False).print(table)
+    width = None if sys.stdout.isatty() else _UNBROKEN
+    Console(markup=False, highlight=False, width=width).print(table)
 
 
 @contextmanager

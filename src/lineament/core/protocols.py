@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float32
+
 from lineament.core.crops import Crops, Template
 from lineament.core.embeddings import Embeddings
 from lineament.core.faces import Faces
@@ -22,6 +25,13 @@ class Detector(Protocol):
     def seconds(self) -> float:
         """Time spent inside the network so far."""
         ...
+
+
+@runtime_checkable
+class Describer(Protocol):
+    """Turns pictures, or aligned crops, into rows of general features: n x d, float32."""
+
+    def __call__(self, pictures: Sequence[Image] | Crops) -> Float32[np.ndarray, "n d"]: ...
 
 
 @runtime_checkable

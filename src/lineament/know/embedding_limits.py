@@ -17,7 +17,7 @@ sets. An arrangement for those exists in 2 dimensions (each person at one point 
 limits it is how far a person's pictures lie apart, not how many sets there are.
 
 Source: O. Weller et al., "On the theoretical limitations of embedding-based retrieval",
-arXiv:2508.21038, section 4; question 1: D. Gale, "Neighborly and cyclic polytopes", 1963, and
+arXiv:2508.21038; question 1: D. Gale, "Neighborly and cyclic polytopes", 1963, and
 Z. Wang et al., "R^2k is theoretically large enough for embedding-based top-k retrieval",
 arXiv:2601.20844, which answers the paper.
 """
@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64, Int
 
 from lineament.core.cards import Card
 from lineament.core.errors import BadInput
@@ -57,8 +57,11 @@ CARD = Card(
     published=(),
 )
 
+_BLOCK = 256
+"""People held against all faces at a time; bounds the memory."""
+
 CUBIC = (-10.5322, 4.0309, 0.0520, 0.0037)
-"""The paper's fit of the critical n: coefficients of d to the power 0, 1, 2, 3 (section 4)."""
+"""The paper's fit of the critical n: coefficients of d to the power 0, 1, 2, 3."""
 
 
 def needed_dimension(points: int, k: int) -> int:
@@ -193,6 +196,37 @@ def check_gallery(faces: int, dimension: int, per_person: int) -> Sizing:
         any_pair=max(cubic, dimension + 1.0),
         margin=largest_margin(faces, per_person),
     )
+
+
+def answered_people(
+    vectors: Float32[np.ndarray, "n d"], people: Int[np.ndarray, " n"]
+) -> tuple[int, int]:
+    """How many people one vector finds whole: all their faces above everybody else's.
+
+    The vector is the mean of the person's own faces, so that this is a lower bound of what a
+    search can reach, measured on the embeddings at hand. People of one face are left out: their
+    own face is always nearest to itself.
+
+    Args:
+        vectors: unit rows.
+        people: the person of each face.
+
+    Returns:
+        People found whole, and people of two faces or more.
+    """
+    _, person, sizes = np.unique(people, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(sizes), vectors.shape[1]), np.float32)
+    np.add.at(sums, person, vectors)
+    several = np.flatnonzero(sizes > 1)
+    whole = 0
+    for start in range(0, len(several), _BLOCK):
+        block = several[start : start + _BLOCK]
+        scores = sums[block] @ vectors.T
+        own = person[None, :] == block[:, None]
+        worst = np.where(own, scores, np.inf).min(axis=1)
+        best = np.where(own, -np.inf, scores).max(axis=1, initial=-np.inf)
+        whole += int(np.count_nonzero(worst > best))
+    return whole, len(several)
 
 
 def _require_sets(points: int, k: int) -> None:

@@ -4,7 +4,7 @@ Nothing is learned from faces or texts: queries and documents are parameters. Wh
 cannot do, no network trained in that way will; what they can, a network need not reach.
 
 Source: O. Weller et al., "On the theoretical limitations of embedding-based retrieval",
-arXiv:2508.21038, section 4; the settings are those of the authors' code.
+arXiv:2508.21038; the settings are those of the authors' code.
 """
 
 from __future__ import annotations

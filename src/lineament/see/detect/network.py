@@ -34,6 +34,8 @@ class DetectorConfig:
             photo of 4000 keeps 32, which is enough for every detector here.
         confident: a score that upright faces in plain view mostly reach and turned ones mostly do
             not, in [0, 1].
+        largest: pixels of a picture up to which one look finds even a face that fills it; larger
+            ones are looked at in a smaller size too.
     """
 
     score: float = 0.5
@@ -41,6 +43,7 @@ class DetectorConfig:
     min_size: float = 0.0
     max_side: int = 1280
     confident: float = 0.8
+    largest: int = 256
 
 
 class OnnxDetector(ABC):
@@ -86,6 +89,11 @@ class OnnxDetector(ABC):
     def nms_iou(self) -> float:
         """Two boxes that overlap by more than this are one face."""
         return self.config.nms_iou
+
+    @property
+    def largest(self) -> int:
+        """Pixels of a picture up to which one look finds even a face that fills it."""
+        return self.config.largest
 
     @property
     def confident(self) -> float:

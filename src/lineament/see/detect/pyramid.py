@@ -50,6 +50,11 @@ class BoundedDetector(Detector, Protocol):
         ...
 
     @property
+    def largest(self) -> int:
+        """Pixels of a picture up to which one look finds even a face that fills it."""
+        ...
+
+    @property
     def nms_iou(self) -> float:
         """Two boxes that overlap by more than this are one face."""
         ...
@@ -107,7 +112,7 @@ def look(detector: BoundedDetector, images: Sequence[Image], close: bool) -> lis
         images: pictures.
         close: take the close look too.
     """
-    views = [list(_views(image, detector.max_side, close)) for image in images]
+    views = [list(_views(detector, image, close)) for image in images]
     found = iter(detector([view.image for group in views for view in group]))
     return [
         _merge([view.place(faces) for view, faces in zip(group, found, strict=False)], detector)
@@ -115,11 +120,13 @@ def look(detector: BoundedDetector, images: Sequence[Image], close: bool) -> lis
     ]
 
 
-def _views(image: Image, max_side: int, close: bool) -> Iterator[_View]:
+def _views(detector: BoundedDetector, image: Image, close: bool) -> Iterator[_View]:
+    max_side = detector.max_side
     plain = fit(image.pixels, max_side)
     least = _TOO_SMALL if close else 0
-    yield _View.of(plain, image, sizes=(least, _TOO_LARGE))
-    if long_side(plain) >= _COARSE * _LARGE:
+    near = long_side(plain) > detector.largest
+    yield _View.of(plain, image, sizes=(least, _TOO_LARGE if near else np.inf))
+    if near:
         coarse = shrink(image if plain is image.pixels else Image(plain), _COARSE)
         yield _View.of(coarse, image, sizes=(_LARGE, np.inf))
     if close:

@@ -63,6 +63,7 @@ class YuNetConfig(DetectorConfig):
 
     score: float = 0.6
     confident: float = 0.9
+    largest: int = 512
 
 
 class YuNet(OnnxDetector):
