@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 
+_WHOLE = 1 << 22
+"""Pixels of a picture up to which it is kept in Pillow's layout too: of larger ones only parts are,
+so that memory stays bounded."""
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """One picture as every room sees it.
@@ -50,3 +55,21 @@ class Image:
         from PIL import Image as Pillow
 
         return Pillow.fromarray(self.pixels)
+
+    def cut(self, x1: int, y1: int, x2: int, y2: int) -> PilImage:
+        """A part of the picture as Pillow lays it out, black beyond the edges.
+
+        Args:
+            x1, y1: first column and row.
+            x2, y2: those behind the last.
+        """
+        if self.height * self.width <= _WHOLE:
+            return self.pillow.crop((x1, y1, x2, y2))
+        from PIL import Image as Pillow
+
+        left, top = min(max(0, x1), self.width), min(max(0, y1), self.height)
+        inside = self.pixels[top : max(top, y2), left : max(left, x2)]
+        if 0 in inside.shape:
+            return Pillow.new("RGB", (x2 - x1, y2 - y1))
+        part = Pillow.fromarray(inside)
+        return part.crop((x1 - left, y1 - top, x2 - left, y2 - top))

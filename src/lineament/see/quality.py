@@ -82,8 +82,8 @@ def thumbnail(
 
     size = np.asarray([image.width, image.height])
     span = int(min(1.5 * max(*(box[2:] - box[:2]), 1.0), *size))
-    x, y = np.clip((box[:2] + box[2:] - span) / 2, 0, size - span).round().astype(int)
-    square = (x, y, x + span, y + span)
-    small = image.pillow.resize((side, side), Pillow.Resampling.BILINEAR, square, reducing_gap=1.0)
+    x, y = np.clip((box[:2] + box[2:] - span) / 2, 0, size - span).round().astype(int).tolist()
+    square = image.cut(x, y, x + span, y + span)
+    small = square.resize((side, side), Pillow.Resampling.BILINEAR, reducing_gap=1.0)
     across = points[1] - points[0]
     return np.rot90(np.asarray(small), round(np.arctan2(across[1], across[0]) / (np.pi / 2)))

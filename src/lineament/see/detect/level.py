@@ -147,7 +147,7 @@ def _square(image: Image, cut: Float32[np.ndarray, "2 3"]) -> UInt8[np.ndarray, 
 
     left, top, side = (-0.5 - x) / scale + 0.5, (-0.5 - y) / scale + 0.5, _SIDE / scale
     x1, y1 = floor(left), floor(top)
-    part = image.pillow.crop((x1, y1, ceil(left + side), ceil(top + side)))  # black beyond the edge
+    part = image.cut(x1, y1, ceil(left + side), ceil(top + side))
     box = (left - x1, top - y1, left - x1 + side, top - y1 + side)
     size = (_ENLARGED * _SIDE, _ENLARGED * _SIDE)
     return np.asarray(part.resize(size, Pillow.Resampling.BILINEAR, box, 2.0))
