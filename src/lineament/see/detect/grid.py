@@ -106,10 +106,13 @@ def stack(
 ) -> Float32[np.ndarray, "n 3 h w"]:
     """Pictures of one padded size as planes of 0 to 255; black to the right and below."""
     height, width = padded(pictures[0].shape)
-    planes = np.zeros((len(pictures), 3, height, width), np.float32)
+    planes = np.empty((len(pictures), 3, height, width), np.float32)
     for plane, pixels in zip(planes, pictures, strict=True):
+        rows, columns = pixels.shape[:2]
         channels = pixels[..., ::-1] if bgr else pixels
-        plane[:, : pixels.shape[0], : pixels.shape[1]] = channels.transpose(2, 0, 1)
+        plane[:, :rows, :columns] = channels.transpose(2, 0, 1)
+        plane[:, rows:] = 0
+        plane[:, :rows, columns:] = 0
     return planes
 
 
