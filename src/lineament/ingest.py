@@ -12,9 +12,10 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
 from lineament.analyze import Analyzer
 from lineament.core.errors import UnreadableImage
@@ -154,19 +155,22 @@ def _as_done(
     it never waits and memory stays flat."""
     with ThreadPoolExecutor(workers) as pool:
         pending: set[Future[_Worked]] = set()
+        done: SimpleQueue[Future[_Worked]] = SimpleQueue()
 
-        def finished() -> Iterator[_Worked]:
-            nonlocal pending
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+        def next_done() -> _Worked:
+            future = done.get()
+            pending.remove(future)
+            return future.result()
 
         try:
             for path in paths:
-                pending.add(pool.submit(work, path))
+                future = pool.submit(work, path)
+                pending.add(future)
+                future.add_done_callback(done.put)
                 if len(pending) >= 2 * workers:
-                    yield from finished()
+                    yield next_done()
             while pending:
-                yield from finished()
+                yield next_done()
         finally:
             for future in pending:
                 future.cancel()
