@@ -169,7 +169,7 @@ def test_one_look_finds_a_face_that_fills_a_picture_of_the_largest_size(detector
         box = max(detector([image])[0], key=lambda face: face.score).box
         x, y = (box[:2] + box[2:]) / 2
         half = float((box[2:] - box[:2]).max()) / 2
-        part = image.pillow.crop((int(x - half), int(y - half), int(x + half), int(y + half)))
+        part = image.cut(int(x - half), int(y - half), int(x + half), int(y + half))
         close = Image(np.asarray(part.resize((side, side))))
         faces = detector([close])[0]
         filled = np.asarray([[0, 0, side, side]], np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,11 +10,6 @@ from jaxtyping import UInt8
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
-
-
-_WHOLE = 1 << 22
-"""Pixels of a picture up to which it is kept in Pillow's layout too: of larger ones only parts are,
-so that memory stays bounded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +43,9 @@ class Image:
     def width(self) -> int:
         return self.pixels.shape[1]
 
-    @cached_property
+    @property
     def pillow(self) -> PilImage:
-        """The same pixels as Pillow lays them out; made once, for all who cut from this picture."""
+        """A copy as Pillow lays it out."""
         from PIL import Image as Pillow
 
         return Pillow.fromarray(self.pixels)
@@ -63,8 +57,6 @@ class Image:
             x1, y1: first column and row.
             x2, y2: those behind the last.
         """
-        if self.height * self.width <= _WHOLE:
-            return self.pillow.crop((x1, y1, x2, y2))
         from PIL import Image as Pillow
 
         left, top = min(max(0, x1), self.width), min(max(0, y1), self.height)

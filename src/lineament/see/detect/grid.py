@@ -9,8 +9,6 @@ from itertools import groupby
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64, UInt8
 
-from lineament.core.image import Image
-
 MULTIPLE = 32
 """Sides that a network of strides up to 32 can take are multiples of this."""
 
@@ -73,9 +71,11 @@ def resize(pixels: UInt8[np.ndarray, "h w 3"], scale: float) -> UInt8[np.ndarray
     return np.asarray(scaled)
 
 
-def shrink(image: Image, factor: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+def shrink(pixels: UInt8[np.ndarray, "h w 3"], factor: int) -> UInt8[np.ndarray, "h2 w2 3"]:
     """The picture a whole number of times smaller, each pixel the mean of a block."""
-    return np.asarray(image.pillow.reduce(factor))
+    from PIL import Image as Pillow
+
+    return np.asarray(Pillow.fromarray(pixels).reduce(factor))
 
 
 def long_side(pixels: UInt8[np.ndarray, "h w 3"]) -> int:

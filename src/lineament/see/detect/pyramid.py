@@ -127,7 +127,7 @@ def _views(detector: BoundedDetector, image: Image, close: bool) -> Iterator[_Vi
     near = long_side(plain) > detector.largest
     yield _View.of(plain, image, sizes=(least, _TOO_LARGE if near else np.inf))
     if near:
-        coarse = shrink(image if plain is image.pixels else Image(plain), _COARSE)
+        coarse = shrink(plain, _COARSE)
         yield _View.of(coarse, image, sizes=(_LARGE, np.inf))
     if close:
         ratio = _CLOSE * long_side(plain) / long_side(image.pixels)
