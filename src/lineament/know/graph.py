@@ -48,7 +48,7 @@ def neighbour_graph(
     """
     n = len(vectors)
     index = _flat(vectors) if len(queries) * n <= exact_work else _inverted_file(vectors)
-    found = [np.empty((0, 2), np.int64)]
+    found = [np.empty(0, np.int64)]
     crowd = [np.empty(0, np.int64)]
     for start in range(0, len(queries), BLOCK):
         rows = queries[start : start + BLOCK]
@@ -56,15 +56,26 @@ def neighbour_graph(
         sources = np.broadcast_to(rows[:, None], others.shape)
         real = (others != sources) & (others >= 0)
         joined = real & (cosines >= floor)
-        found.append(np.stack([sources[joined], others[joined]], axis=1))
+        found.append(_keys(sources[joined], others[joined], n))
         crowd.append((real & (cosines >= near)).sum(axis=1))
-    return Graph(unique_pairs(np.concatenate(found), n), np.concatenate(crowd))
+    return Graph(_unique(np.concatenate(found), n), np.concatenate(crowd))
 
 
 def unique_pairs(pairs: Int64[np.ndarray, "e 2"], n: int) -> Int64[np.ndarray, "u 2"]:
     """Each pair of two different numbers below `n` once, the smaller first, in rising order."""
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    keys = np.sort(pairs.min(axis=1) * n + pairs.max(axis=1))
+    return _unique(_keys(pairs[:, 0], pairs[:, 1], n), n)
+
+
+def _keys(
+    a: Int64[np.ndarray, " e"], b: Int64[np.ndarray, " e"], n: int
+) -> Int64[np.ndarray, " e"]:
+    """One number a pair, whichever of the two comes first: half the memory of two."""
+    return np.minimum(a, b) * n + np.maximum(a, b)
+
+
+def _unique(keys: Int64[np.ndarray, " e"], n: int) -> Int64[np.ndarray, "u 2"]:
+    keys.sort()
     keys = keys[np.diff(keys, prepend=-1) > 0]
     return np.stack(np.divmod(keys, n), axis=1)
 
