@@ -32,7 +32,7 @@ def _research():
 ELSEWHERE = {
     "audit": "measure/test_model_reuse.py",
     "check": "know/test_embedding_limits.py",
-    "describe": "know/test_dinov2.py",
+    "extract": "know/test_dinov2.py",
     "identify": "know/test_dwt_face.py",
     "judge": "measure/test_fruits.py",
 }
@@ -89,7 +89,7 @@ def test_embedders_tell_people_apart(method: Method, portraits):
     detector = methods()["yunet"].load()()
     crops = Crops.join(
         [
-            align(image, faces[:1].landmarks, embedder.template)
+            align(image, faces[:1].keypoints, embedder.template)
             for image, faces in zip(portraits, detector(portraits), strict=True)
         ]
     )
@@ -109,7 +109,7 @@ def test_embedders_tell_people_apart(method: Method, portraits):
 def test_flip_embeds_a_mirrored_face_alike(method: Method, portraits):
     embedder = method.load()(flip=True)
     faces = methods()["yunet"].load()()(portraits[:1])[0]
-    crops = align(portraits[0], faces[:1].landmarks, embedder.template)
+    crops = align(portraits[0], faces[:1].keypoints, embedder.template)
     mirrored = Crops(crops.pixels[:, :, ::-1].copy(), crops.transforms, crops.template)
     np.testing.assert_allclose(
         embedder(crops).vectors, embedder(mirrored).vectors, atol=2e-3, rtol=0

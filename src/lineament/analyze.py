@@ -1,23 +1,41 @@
-"""The first pipeline: pictures in, described faces out."""
+"""The first pipeline: pictures in, described faces out.
+
+What is wanted of a face is named by field. Each field comes from one step, which may need other
+fields first; the steps are put in order, and checked, before anything runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from lineament.core.cards import method
-from lineament.core.crops import ARCFACE_112, Crops, Template, align
-from lineament.core.embeddings import Embeddings
+from lineament.core.cards import Card, method, methods
+from lineament.core.crops import ARCFACE_112, Crops
 from lineament.core.errors import NoFace
 from lineament.core.faces import Face, Faces
 from lineament.core.image import Image
-from lineament.core.protocols import Detector, Embedder
+from lineament.core.plan import plan
+from lineament.core.protocols import Describer, Detector, Embedder
+from lineament.see.batch import align_all, split
 from lineament.see.quality import quality
 
-Want = Literal["embeddings", "quality"]
+DETECTED = ("boxes", "scores", "keypoints")
+"""What a detector gives. These fields are always there."""
+DEFAULTS: tuple[str, ...] = ()
+"""Describers that are taken where a field has several and none was asked for by name."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """A describer, or a part of this pipeline, under the fields that it needs and gives."""
+
+    needs: tuple[str, ...]
+    gives: tuple[str, ...]
+    run: Callable[[Sequence[Image], Sequence[Faces]], Sequence[Mapping[str, Any]]]
+    seconds: Callable[[], float] = lambda: 0.0
 
 
 class Analyzer:
@@ -25,30 +43,33 @@ class Analyzer:
 
     Args:
         detector: finds faces with their five points.
-        embedder: needed only where embeddings are wanted.
-        want: fields to compute beside boxes, scores and landmarks.
+        embedder: computes the field ``embeddings``.
+        describers: compute the other fields; a field comes from the first that gives it.
+        want: fields to compute beside boxes, scores and keypoints. What they need is computed as
+            well, and not kept.
 
     Raises:
-        ValueError: embeddings are wanted and there is no embedder.
+        BadInput: nothing here computes a field that is wanted.
 
     Example:
-        >>> analyzer = Analyzer.of(detector="yunet", embedder="sface")
+        >>> analyzer = Analyzer.of(want={"landmarks", "pose", "quality"})
         >>> faces = analyzer([read_image("party.jpg")])[0]
-        >>> faces.boxes, faces.embeddings.vectors
+        >>> faces.boxes, faces.landmarks.points, np.degrees(faces.pose)
     """
 
     def __init__(
         self,
         detector: Detector,
         embedder: Embedder | None = None,
+        describers: Sequence[Describer] = (),
         *,
-        want: Iterable[Want] = ("embeddings", "quality"),
+        want: Iterable[str] = ("embeddings", "quality"),
     ) -> None:
         self.detector = detector
         self.embedder = embedder
         self.want = frozenset(want)
-        if "embeddings" in self.want and embedder is None:
-            raise ValueError("embeddings are wanted, and no embedder was given")
+        steps = [_step(describer) for describer in describers]
+        self._steps = plan(self.want, DETECTED, [*steps, *_own_steps(embedder)])
 
     @classmethod
     def of(
@@ -56,18 +77,20 @@ class Analyzer:
         detector: str = "yunet",
         embedder: str | None = "sface",
         *,
-        want: Iterable[Want] | None = None,
+        want: Iterable[str] | None = None,
+        using: Iterable[str] = (),
         upright: bool = True,
         small_faces: bool = False,
         flip: bool = False,
         threads: int | None = None,
     ) -> Analyzer:
-        """An analyzer of methods by name.
+        """An analyzer of methods by name. Only the networks that are needed are opened.
 
         Args:
             detector: slug of a method that detects.
             embedder: slug of a method that embeds; None where no embeddings are wanted.
-            want: fields to compute; None means all that the methods allow.
+            want: fields to compute; None means quality, and embeddings where there is an embedder.
+            using: slugs of describers to prefer to the default ones.
             upright: look at the other three quarter turns of a picture where nobody was found.
             small_faces: look a second time, closer, for small faces.
             flip: embed mirrored crops too.
@@ -75,62 +98,89 @@ class Analyzer:
 
         Raises:
             UnknownMethod: there is no such method.
-            WeightError: its weight cannot be had.
+            BadInput: nothing computes a field that is wanted.
+            WeightError: a weight cannot be had.
         """
         from lineament.see.upright import Search
 
+        wanted = set(want if want is not None else ("quality", *(["embeddings"] * bool(embedder))))
+        found = plan(wanted, DETECTED, [*_cards(using), *_own_steps(embedder)])
+        chosen = [step for step, _ in found]
         finder = method(detector, "detect").load()(threads=threads)
         if upright or small_faces:
             finder = Search(finder, upright=upright, small_faces=small_faces)
-        network = embedder and method(embedder, "embed").load()(flip=flip, threads=threads)
-        wanted = want if want is not None else ("quality", *(["embeddings"] if embedder else []))
-        return cls(finder, network or None, want=wanted)  # pyright: ignore[reportArgumentType]
+        network = None
+        if embedder and any("embeddings" in step.gives for step in chosen):
+            network = method(embedder, "embed").load()(flip=flip, threads=threads)
+        cards = [step for step in chosen if isinstance(step, Card)]
+        describers = [method(card.slug).load()(threads=threads) for card in cards]
+        return cls(finder, network, describers, want=wanted)
 
     @property
     def seconds(self) -> float:
         """Time spent inside the networks so far; all else is our own overhead."""
-        return self.detector.seconds + (self.embedder.seconds if self.embedder else 0.0)
+        return self.detector.seconds + sum(step.seconds() for step, _ in self._steps)
 
     def __call__(self, images: Sequence[Image]) -> list[Faces]:
         """The faces of each picture, in that picture's pixels."""
+        if not images:
+            return []
         found = self.detector(images)
-        if not self.want or not any(len(faces) for faces in found):
-            return [self._describe_nobody(faces) for faces in found]
-        crops = self._align(images, found, ARCFACE_112)
-        fields = {}
-        if "quality" in self.want:
-            landmarks = [faces.landmarks for faces in found]
-            rows = _offsets(found)
-            fields["quality"] = [
-                quality(crops[a:b], points) for (a, b), points in zip(rows, landmarks, strict=True)
+        for step, taken in self._steps:
+            described = step.run(images, found)
+            found = [
+                faces.with_fields(**{name: fields[name] for name in taken})
+                for faces, fields in zip(found, described, strict=True)
             ]
-        if "embeddings" in self.want:
-            assert self.embedder is not None
-            template = self.embedder.template
-            if template != ARCFACE_112:
-                crops = self._align(images, found, template)
-            embeddings = self.embedder(crops)
-            fields["embeddings"] = [embeddings[a:b] for a, b in _offsets(found)]
-        return [
-            faces.with_fields(**{name: values[i] for name, values in fields.items()})
-            for i, faces in enumerate(found)
-        ]
+        return [faces.only((*DETECTED, *self.want)) for faces in found]
 
-    def _describe_nobody(self, faces: Faces) -> Faces:
-        """A picture without faces still has every wanted field, of length 0."""
-        fields = {}
-        if "quality" in self.want:
-            fields["quality"] = np.empty(0, np.float32)
-        if "embeddings" in self.want:
-            assert self.embedder is not None
-            empty = np.empty((0, self.embedder.dimension), np.float32)
-            fields["embeddings"] = Embeddings(empty, self.embedder.space)
-        return faces.with_fields(**fields)
 
-    @staticmethod
-    def _align(images: Sequence[Image], found: Sequence[Faces], template: Template) -> Crops:
-        pairs = zip(images, found, strict=True)
-        return Crops.join([align(image, faces.landmarks, template) for image, faces in pairs])
+def _cards(using: Iterable[str]) -> list[Card]:
+    """The cards of all describers, those to prefer first."""
+    cards = {slug: m.card for slug, m in methods().items() if m.card.verb == "describe"}
+    first = [method(slug, "describe").card.slug for slug in using]
+    return [cards[slug] for slug in dict.fromkeys((*first, *DEFAULTS, *cards))]
+
+
+def _step(describer: Describer) -> _Step:
+    card = describer.card
+    return _Step(card.needs, card.gives, describer, lambda: describer.seconds)
+
+
+def _own_steps(embedder: Embedder | str | None) -> list[_Step]:
+    """What the pipeline itself can do: align, judge the quality, embed. An embedder that is only
+    named is good for planning."""
+    steps = [
+        _Step(("keypoints",), ("crops",), _crops),
+        _Step(("keypoints", "crops"), ("quality",), _quality),
+    ]
+    if isinstance(embedder, str):
+        steps.append(_Step(("crops",), ("embeddings",), _crops))
+    elif embedder is not None:
+        seconds = lambda: embedder.seconds  # noqa: E731
+        steps.append(_Step(("crops",), ("embeddings",), _embed(embedder), seconds))
+    return steps
+
+
+def _crops(images: Sequence[Image], found: Sequence[Faces]) -> list[dict[str, Any]]:
+    """Faces aligned as most networks want them; several steps use the same."""
+    crops = align_all(images, found, ARCFACE_112)
+    return [{"crops": part} for part in split(crops, found)]
+
+
+def _quality(images: Sequence[Image], found: Sequence[Faces]) -> list[dict[str, Any]]:
+    return [{"quality": quality(faces.crops, faces.keypoints)} for faces in found]
+
+
+def _embed(embedder: Embedder) -> Callable[..., list[dict[str, Any]]]:
+    def embed(images: Sequence[Image], found: Sequence[Faces]) -> list[dict[str, Any]]:
+        if embedder.template == ARCFACE_112:
+            crops = Crops.join([faces.crops for faces in found])
+        else:
+            crops = align_all(images, found, embedder.template)
+        return [{"embeddings": part} for part in split(embedder(crops), found)]
+
+    return embed
 
 
 def main_face(faces: Faces, source: str | None = None) -> Face:
@@ -143,8 +193,3 @@ def main_face(faces: Faces, source: str | None = None) -> Face:
         raise NoFace("no face found", source)
     sides = faces.boxes[:, 2:] - faces.boxes[:, :2]
     return faces[int(np.argmax(sides.prod(axis=1)))]
-
-
-def _offsets(found: Sequence[Faces]) -> list[tuple[int, int]]:
-    """Where each picture's faces begin and end in a batch of all of them."""
-    return list(pairwise(accumulate(map(len, found), initial=0)))

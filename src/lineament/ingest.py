@@ -223,7 +223,7 @@ def describe(image: Image, analyzer: Analyzer) -> list[FaceRecord]:
         FaceRecord(
             box=faces.boxes[i] / image.scale,
             score=float(faces.scores[i]),
-            landmarks=faces.landmarks.points[i] / image.scale,
+            landmarks=faces.keypoints.points[i] / image.scale,
             quality=float(faces.quality[i]),
             code=codes[i],
             crop=encode_jpeg(thumbnail(image, faces.boxes[i], faces[i].points), 80),

@@ -28,7 +28,7 @@ class Fixed:
 def faces_at(*boxes):
     array = np.asarray(boxes, np.float32).reshape(-1, 4)
     points = np.repeat(array[:, None, :2], 5, axis=1)
-    return Faces(array, landmarks=Landmarks(points, "5"))
+    return Faces(array, keypoints=Landmarks(points, "5"))
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_a_box_is_a_frame_and_its_inside_is_left_alone() -> None:
 
 def test_points_are_drawn_where_they_are() -> None:
     points = np.array([[[120, 80], [200, 80], [160, 120], [130, 160], [190, 160]]], np.float32)
-    faces = Faces(boxes((100, 50, 300, 250)), landmarks=Landmarks(points, "5"))
+    faces = Faces(boxes((100, 50, 300, 250)), keypoints=Landmarks(points, "5"))
     drawn = draw_faces(canvas(), faces)
     for x, y in points[0].astype(int):
         assert tuple(drawn.pixels[y, x]) == COLOURS[0]

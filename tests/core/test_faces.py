@@ -19,14 +19,14 @@ def faces() -> Faces:
     return Faces(
         boxes,
         scores=np.asarray([0.9, 0.8, 0.7], np.float32),
-        landmarks=Landmarks(np.arange(30, dtype=np.float32).reshape(3, 5, 2), "5"),
+        keypoints=Landmarks(np.arange(30, dtype=np.float32).reshape(3, 5, 2), "5"),
         embeddings=Embeddings(np.eye(3, 8, dtype=np.float32), "toy"),
     )
 
 
 def test_every_field_has_a_row_a_face(faces):
     assert len(faces) == 3
-    assert faces.fields == {"boxes", "scores", "landmarks", "embeddings"}
+    assert faces.fields == {"boxes", "scores", "keypoints", "embeddings"}
     with pytest.raises(ValueError, match="2 rows of 'scores' for 3 faces"):
         faces.with_fields(scores=np.zeros(2, np.float32))
 
@@ -40,7 +40,7 @@ def test_all_fields_are_taken_together(faces, rows):
     taken = faces[rows]
     np.testing.assert_array_equal(taken.boxes, faces.boxes[1:])
     np.testing.assert_array_equal(taken.scores, faces.scores[1:])
-    np.testing.assert_array_equal(taken.landmarks.points, faces.landmarks.points[1:])
+    np.testing.assert_array_equal(taken.keypoints.points, faces.keypoints.points[1:])
     np.testing.assert_array_equal(taken.embeddings.vectors, faces.embeddings.vectors[1:])
 
 
@@ -51,7 +51,7 @@ def test_a_face_is_a_view_of_a_row(faces, row):
     assert face.row == 1
     assert face.box.tolist() == [4, 5, 6, 7]
     assert face.score == pytest.approx(0.8)
-    assert face.points.tolist() == faces.landmarks.points[1].tolist()
+    assert face.points.tolist() == faces.keypoints.points[1].tolist()
     assert face.embeddings.vectors.tolist() == faces.embeddings.vectors[1:2].tolist()
     face.box[0] = -1
     assert faces.boxes[1, 0] == -1
@@ -71,7 +71,7 @@ def test_an_absent_field_says_what_computes_it():
     faces = Faces(np.zeros((1, 4), np.float32))
     with pytest.raises(FieldAbsent, match=r"'quality'.*Analyzer\(want=\{'quality'\}\)"):
         _ = faces.quality
-    with pytest.raises(FieldAbsent, match="'embedings'; known fields are scores, landmarks"):
+    with pytest.raises(FieldAbsent, match="'embedings'; known fields are .*keypoints"):
         _ = faces[0].embedings
     assert issubclass(FieldAbsent, LineamentError)
     assert not hasattr(faces, "quality")
@@ -81,7 +81,7 @@ def test_empty_is_not_absent():
     nobody = Faces.none()
     assert len(nobody) == 0
     assert nobody.scores.shape == (0,)
-    assert nobody.landmarks.points.shape == (0, 5, 2)
+    assert nobody.keypoints.points.shape == (0, 5, 2)
     with pytest.raises(FieldAbsent):
         _ = nobody.embeddings
 
@@ -100,5 +100,5 @@ def test_faces_can_be_copied_across_processes(faces):
 
 
 def test_the_text_names_the_fields(faces):
-    assert repr(faces) == "Faces(3; boxes, embeddings, landmarks, scores)"
+    assert repr(faces) == "Faces(3; boxes, embeddings, keypoints, scores)"
     assert repr(faces[0]) == "Face(0, 1, 2, 3)"

@@ -84,12 +84,12 @@ def test_a_batch_gives_what_its_pictures_give_alone(detector, read):
         assert len(alone) == len(together)
         np.testing.assert_allclose(alone.boxes, together.boxes, atol=0.01)
         np.testing.assert_allclose(alone.scores, together.scores, atol=1e-4)
-        np.testing.assert_allclose(alone.landmarks.points, together.landmarks.points, atol=0.01)
+        np.testing.assert_allclose(alone.keypoints.points, together.keypoints.points, atol=0.01)
 
 
 def test_results_are_in_order_and_of_the_promised_kinds(detector, read):
     for faces in detector(read("facemask853/images", 10)):
-        assert faces.boxes.dtype == faces.scores.dtype == faces.landmarks.points.dtype == np.float32
+        assert faces.boxes.dtype == faces.scores.dtype == faces.keypoints.points.dtype == np.float32
         assert np.all(np.diff(faces.scores) <= 0)
         assert np.all((faces.scores >= detector.config.score) & (faces.scores <= 1))
         assert np.all(faces.boxes[:, 2:] > faces.boxes[:, :2])
@@ -103,9 +103,9 @@ def test_a_mirrored_picture_gives_mirrored_faces(detector, read):
     mirrored = [Image(np.ascontiguousarray(image.pixels[:, ::-1])) for image in images]
     distances = []
     for image, faces, others in zip(images, detector(images), detector(mirrored), strict=True):
-        points = others.landmarks.points[0, MIRRORED] * (-1, 1) + (image.width - 1, 0)
-        eyes = np.linalg.norm(np.subtract(*faces.landmarks.points[0, :2]))
-        distances.append(np.linalg.norm(points - faces.landmarks.points[0], axis=1).mean() / eyes)
+        points = others.keypoints.points[0, MIRRORED] * (-1, 1) + (image.width - 1, 0)
+        eyes = np.linalg.norm(np.subtract(*faces.keypoints.points[0, :2]))
+        distances.append(np.linalg.norm(points - faces.keypoints.points[0], axis=1).mean() / eyes)
     assert np.median(distances) < 0.15
 
 

@@ -71,8 +71,8 @@ def test_points_come_closer_to_annotations(slug, detectors, annotated):
     for image, points in annotated:
         faces = detector([image])[0][:1]
         if len(faces):
-            first.append(faces.landmarks.points[0])
-            second.append(level(detector, image, faces).landmarks.points[0])
+            first.append(faces.keypoints.points[0])
+            second.append(level(detector, image, faces).keypoints.points[0])
             truth.append(points)
     assert len(truth) >= 38
     assert errors(second, truth).mean() < errors(first, truth).mean()
@@ -84,15 +84,15 @@ def test_points_follow_a_tilted_head(detectors, read):
     yunet = detectors["yunet"]
     plain, levelled = [], []
     for image in read("lfw/images", 12):
-        upright = tilt(level(yunet, image, yunet([image])[0][:1]).landmarks.points[0])
+        upright = tilt(level(yunet, image, yunet([image])[0][:1]).keypoints.points[0])
         for degrees in ANGLES:
             turned = rotated(image, degrees)
             faces = yunet([turned])[0][:1]
             if not len(faces):
                 continue
             expected = upright - np.radians(degrees)
-            plain.append(abs(tilt(faces.landmarks.points[0]) - expected))
-            points = level(yunet, turned, faces).landmarks.points[0]
+            plain.append(abs(tilt(faces.keypoints.points[0]) - expected))
+            points = level(yunet, turned, faces).keypoints.points[0]
             levelled.append(abs(tilt(points) - expected))
     assert len(levelled) >= 44
     assert np.degrees(np.median(plain)) > 12
@@ -111,10 +111,10 @@ def test_boxes_scores_and_order_stay(detectors, read):
 def test_a_face_that_is_not_found_again_keeps_its_points(detectors):
     points = np.arange(20, dtype=np.float32).reshape(2, 5, 2)
     boxes = np.asarray([[10, 10, 40, 50], [30, 30, 30, 30]], np.float32)
-    faces = Faces(boxes, scores=np.ones(2, np.float32), landmarks=Landmarks(points, "5"))
+    faces = Faces(boxes, scores=np.ones(2, np.float32), keypoints=Landmarks(points, "5"))
     blank = Image(np.full((60, 80, 3), 128, np.uint8))
     again = level(detectors["yunet"], blank, faces)
-    np.testing.assert_array_equal(again.landmarks.points, points)
+    np.testing.assert_array_equal(again.keypoints.points, points)
 
 
 def test_nobody_stays_nobody(detectors):

@@ -45,7 +45,7 @@ def assert_same(faces: Faces, rows: np.ndarray) -> None:
     assert len(faces) == len(rows)
     corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1)
     np.testing.assert_allclose(faces.boxes, corners, atol=1)
-    np.testing.assert_allclose(faces.landmarks.points, rows[:, 4:14].reshape(-1, 5, 2), atol=1)
+    np.testing.assert_allclose(faces.keypoints.points, rows[:, 4:14].reshape(-1, 5, 2), atol=1)
     np.testing.assert_allclose(faces.scores, rows[:, 14], atol=1e-3)
 
 

@@ -45,13 +45,13 @@ def test_faces_of_a_turned_photo_are_those_of_the_upright_one(search, yunet, rea
     ):
         faces = turn_back(found, quarters, image)
         assert len(faces) >= 1
-        eyes = np.linalg.norm(np.subtract(*upright.landmarks.points[0, :2]))
-        away = faces.landmarks.points[0] - upright.landmarks.points[0]
+        eyes = np.linalg.norm(np.subtract(*upright.keypoints.points[0, :2]))
+        away = faces.keypoints.points[0] - upright.keypoints.points[0]
         distances.append(np.linalg.norm(away, axis=1).mean() / eyes)
         assert box_iou(faces.boxes[:1], upright.boxes[:1])[0, 0] > 0.6
         if len(naive):
-            away = turn_back(naive, quarters, image).landmarks.points[0]
-            away = away - upright.landmarks.points[0]
+            away = turn_back(naive, quarters, image).keypoints.points[0]
+            away = away - upright.keypoints.points[0]
             plain.append(np.linalg.norm(away, axis=1).mean() / eyes)
         assert other.width == (image.height if quarters % 2 else image.width)
     assert np.mean(np.asarray(distances) < 0.1) >= 0.96
@@ -65,15 +65,15 @@ def test_turn_back_undoes_turn(search, read, quarters):
     assert image.width != image.height
     faces = search.detector([image])[0]
     there = turn(image, quarters)
-    points = rotate_points_quarter(faces.landmarks.points, -quarters, there.width, there.height)
+    points = rotate_points_quarter(faces.keypoints.points, -quarters, there.width, there.height)
     corners = rotate_points_quarter(
         faces.boxes.reshape(-1, 2, 2), -quarters, there.width, there.height
     )
     boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
-    moved = faces.with_fields(boxes=boxes, landmarks=type(faces.landmarks)(points, "5"))
+    moved = faces.with_fields(boxes=boxes, keypoints=type(faces.keypoints)(points, "5"))
     back = turn_back(moved, quarters, image)
     np.testing.assert_allclose(back.boxes, faces.boxes, atol=1e-3)
-    np.testing.assert_allclose(back.landmarks.points, faces.landmarks.points, atol=1e-3)
+    np.testing.assert_allclose(back.keypoints.points, faces.keypoints.points, atol=1e-3)
 
 
 def test_turned_photos_of_the_album(search, album):
@@ -90,7 +90,7 @@ def test_as_is_leaves_turned_photos_and_points_alone(yunet, read):
     images = read("lfw/images", 4)
     for faces, plain in zip(Search(yunet, upright=False)(images), yunet(images), strict=True):
         np.testing.assert_allclose(faces.boxes, plain.boxes, atol=0.01)
-        np.testing.assert_allclose(faces.landmarks.points, plain.landmarks.points, atol=0.01)
+        np.testing.assert_allclose(faces.keypoints.points, plain.keypoints.points, atol=0.01)
 
 
 # ---- large faces
@@ -190,7 +190,7 @@ def test_a_batch_gives_what_its_pictures_give_alone(yunet, read):
         (search([image])[0] for image in images), search(images), strict=True
     ):
         np.testing.assert_allclose(alone.boxes, together.boxes, atol=0.01)
-        np.testing.assert_allclose(alone.landmarks.points, together.landmarks.points, atol=0.01)
+        np.testing.assert_allclose(alone.keypoints.points, together.keypoints.points, atol=0.01)
     assert search([]) == []
 
 

@@ -154,7 +154,7 @@ def chain_times(
             started = time.perf_counter()
             faces = finder([image])[0]
             taken[name].append(time.perf_counter() - started)
-            seen += [faces[:1].landmarks] if len(faces) else []
+            seen += [faces[:1].keypoints] if len(faces) else []
         if not seen:
             continue
         points = seen[0]
@@ -172,7 +172,7 @@ def find(detector: Detector, images: Sequence[Image]) -> Found:
     seen = np.asarray([len(f) > 0 for f in faces])
     return Found(
         seen,
-        [f[:1].landmarks for f in faces if len(f)],
+        [f[:1].keypoints for f in faces if len(f)],
         [image for image, f in zip(images, faces, strict=True) if len(f)],
     )
 

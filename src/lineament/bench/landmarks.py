@@ -81,7 +81,7 @@ def find(detector: Detector, faces: PointedFaces) -> FoundFaces:
         best = int(overlap.argmax()) if len(here) else -1
         found.append(best >= 0 and overlap[best] >= OVERLAP)
         if found[-1]:
-            points.append(here.landmarks.points[best])
+            points.append(here.keypoints.points[best])
             boxes.append(here.boxes[best])
     if not any(found):
         raise BadInput("the detector found none of the annotated faces")

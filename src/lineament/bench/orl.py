@@ -40,7 +40,7 @@ def orl_faces(folder: Path) -> OrlFaces:
     labeled = read_orl(folder)
     images = tuple(Image(np.repeat(read_pgm(p)[..., None], 3, axis=2)) for p in labeled.paths)
     faces = method("yunet", "detect").load()()(images)
-    crops = [align(image, f[:1].landmarks) for image, f in zip(images, faces, strict=True)]
+    crops = [align(image, f[:1].keypoints) for image, f in zip(images, faces, strict=True)]
     return OrlFaces(
         labeled.digest(),
         images,

@@ -97,7 +97,7 @@ def raw_pixels(paths: tuple[Path, ...]) -> Float[np.ndarray, "n d"]:
 @cache
 def described(paths: tuple[Path, ...], slug: str) -> Float[np.ndarray, "n d"]:
     """What a method for pictures of any kind says of each aligned face."""
-    return method(slug, "describe").load()()(placed_crops(paths).crops)
+    return method(slug, "extract").load()()(placed_crops(paths).crops)
 
 
 def feature_sets(context: Context) -> dict[str, Features]:
@@ -108,7 +108,7 @@ def feature_sets(context: Context) -> dict[str, Features]:
     general = {
         slug
         for slug, found in methods().items()
-        if found.card.verb == "describe" and "features" in found.card.gives
+        if found.card.verb == "extract" and "features" in found.card.gives
     }
     named = [slug for slug in context.methods if slug in general]
     others = [slug for slug in context.methods if slug not in general]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from lineament.core.faces import Face, Faces
+from lineament.core.faces import Faces
 from lineament.core.geometry import clip_boxes
 from lineament.core.image import Image
 
@@ -34,7 +34,7 @@ def draw_faces(image: Image, faces: Faces, labels: Sequence[str | None] | None =
 
     Args:
         image: the picture that the faces were found in.
-        faces: boxes, and landmarks where they are there, in pixels of ``image``.
+        faces: boxes, and landmarks or else keypoints where they are there, in pixels of ``image``.
         labels: one text a face, or None for a face without; up to 60 characters are drawn. The
             font at hand knows ASCII: accents are left out, letters of other scripts become "?".
 
@@ -57,7 +57,9 @@ def draw_faces(image: Image, faces: Faces, labels: Sequence[str | None] | None =
         colour = COLOURS[row % len(COLOURS)]
         _draw_box(pen, boxes[row], line, colour)
         if "landmarks" in faces.fields:
-            _draw_points(pen, face, line, colour)
+            _draw_points(pen, face.landmarks.points[0], line / 3, colour)
+        elif "keypoints" in faces.fields:
+            _draw_points(pen, face.points, line, colour)
         if text:
             _draw_label(pen, boxes[row], text, font, line, colour)
     return Image(np.array(picture), image.source, image.scale)
@@ -73,9 +75,11 @@ def _draw_box(
     pen.rectangle((x1, y1, x2, y2), outline=colour, width=line)
 
 
-def _draw_points(pen: ImageDraw, face: Face, line: int, colour: tuple[int, int, int]) -> None:
-    for x, y in face.points.tolist():
-        pen.circle((x, y), 1.5 * line + 1, fill="white")
+def _draw_points(
+    pen: ImageDraw, points: Float[np.ndarray, "k 2"], line: float, colour: tuple[int, int, int]
+) -> None:
+    for x, y in points.tolist():
+        pen.circle((x, y), 1.5 * line + min(1, line), fill="white")
         pen.circle((x, y), 1.5 * line, fill=colour)
 
 

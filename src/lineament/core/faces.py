@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, overload
 
 import numpy as np
@@ -11,18 +11,22 @@ from jaxtyping import Float32
 from lineament.core.errors import FieldAbsent
 from lineament.core.landmarks import Landmarks
 
-_COMPUTED_BY = {
-    "scores": "a detector",
-    "landmarks": "a detector",
-    "embeddings": "Analyzer(want={'embeddings'})",
-    "quality": "Analyzer(want={'quality'})",
-}
+_ALWAYS = {"boxes": "a detector", "scores": "a detector", "keypoints": "a detector"}
 
 
 def _absent(name: str) -> FieldAbsent:
-    how = _COMPUTED_BY.get(name)
-    hint = f"; {how} computes it" if how else f"; known fields are {', '.join(_COMPUTED_BY)}"
-    return FieldAbsent(f"these faces have no {name!r}{hint}")
+    """Why a field is not there, and who would compute it: the cards know."""
+    from lineament.core.cards import methods
+
+    cards = [method.card for method in methods().values() if method.card.verb == "describe"]
+    fields = {field for card in cards for field in card.gives} | {"embeddings", "quality"}
+    if name in fields:
+        hint = f"Analyzer(want={{{name!r}}}) computes it"
+    elif name in _ALWAYS:
+        hint = f"{_ALWAYS[name]} computes it"
+    else:
+        hint = f"known fields are {', '.join(sorted(fields | set(_ALWAYS)))}"
+    return FieldAbsent(f"these faces have no {name!r}; {hint}")
 
 
 class Faces:
@@ -34,7 +38,8 @@ class Faces:
     Args:
         boxes: x1, y1, x2, y2 in pixels, float32, n x 4.
         **fields: anything indexable by row with length n: ``scores`` (n, in [0, 1]),
-            ``landmarks`` (`Landmarks`), ``embeddings`` (`Embeddings`), ``quality`` (n, in [0, 1]).
+            ``keypoints`` (`Landmarks` of scheme "5"), ``embeddings`` (`Embeddings`), ``quality``
+            (n, in [0, 1]), and what describers give.
 
     Raises:
         ValueError: a field's length differs from the number of boxes.
@@ -54,7 +59,7 @@ class Faces:
         return cls(
             np.empty((0, 4), np.float32),
             scores=np.empty(0, np.float32),
-            landmarks=Landmarks(np.empty((0, 5, 2), np.float32), "5"),
+            keypoints=Landmarks(np.empty((0, 5, 2), np.float32), "5"),
         )
 
     @property
@@ -92,6 +97,14 @@ class Faces:
         """The same faces with more fields; a field of the same name is replaced."""
         return Faces(**{**self._fields, **fields})
 
+    def only(self, names: Iterable[str]) -> Faces:
+        """The same faces with no other fields than these, and their boxes.
+
+        Raises:
+            FieldAbsent: one of them was not computed.
+        """
+        return Faces(self.boxes, **{name: getattr(self, name) for name in names if name != "boxes"})
+
     def __repr__(self) -> str:
         return f"Faces({len(self)}; {', '.join(sorted(self._fields))})"
 
@@ -116,9 +129,9 @@ class Face:
         return float(self._faces.scores[self.row])
 
     @property
-    def points(self) -> Float32[np.ndarray, "k 2"]:
-        """The landmarks' (x, y) in pixels."""
-        return self._faces.landmarks.points[self.row]
+    def points(self) -> Float32[np.ndarray, "5 2"]:
+        """The five keypoints' (x, y) in pixels."""
+        return self._faces.keypoints.points[self.row]
 
     def __getattr__(self, name: str) -> Any:
         values = getattr(self._faces, name)

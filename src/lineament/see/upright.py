@@ -91,8 +91,8 @@ def turn_back(faces: Faces, quarters: int, image: Image) -> Faces:
     size = (quarters, image.width, image.height)
     corners = rotate_points_quarter(faces.boxes.reshape(-1, 2, 2), *size)
     boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
-    points = rotate_points_quarter(faces.landmarks.points, *size)
-    return faces.with_fields(boxes=boxes, landmarks=Landmarks(points, "5"))
+    points = rotate_points_quarter(faces.keypoints.points, *size)
+    return faces.with_fields(boxes=boxes, keypoints=Landmarks(points, "5"))
 
 
 def _best(faces: Faces) -> float:

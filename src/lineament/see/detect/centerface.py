@@ -20,7 +20,7 @@ CARD = Card(
     task="Finds faces and their five points.",
     entry="CenterFace",
     needs=("image",),
-    gives=("boxes", "scores", "landmarks 5"),
+    gives=("boxes", "scores", "keypoints"),
     code="github.com/Star-Clouds/CenterFace",
     deviations=(
         "Inference only.",

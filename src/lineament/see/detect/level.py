@@ -53,11 +53,11 @@ def level(detector: BoundedDetector, image: Image, faces: Faces) -> Faces:
     Args:
         detector: that found them.
         image: the picture.
-        faces: with boxes and landmarks of scheme "5".
+        faces: with boxes and keypoints.
     """
-    points = [_look_again(detector, image, face) for face in faces]
-    landmarks = np.asarray(points, np.float32).reshape(-1, 5, 2)
-    return faces.with_fields(landmarks=Landmarks(landmarks, "5"))
+    found = [_look_again(detector, image, face) for face in faces]
+    points = np.asarray(found, np.float32).reshape(-1, 5, 2)
+    return faces.with_fields(keypoints=Landmarks(points, "5"))
 
 
 @dataclass(frozen=True, eq=False)

@@ -137,7 +137,7 @@ class OnnxDetector(ABC):
         scale = scale_of(view, image.pixels)
         boxes = to_picture(candidates.boxes[kept].reshape(-1, 2, 2), scale).reshape(-1, 4)
         points = to_picture(candidates.points[kept], scale)
-        faces = Faces(boxes, scores=candidates.scores[kept], landmarks=Landmarks(points, "5"))
+        faces = Faces(boxes, scores=candidates.scores[kept], keypoints=Landmarks(points, "5"))
         if not self.config.min_size:
             return faces
         sides = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)

@@ -90,8 +90,8 @@ class _View:
         """Those faces that are this view's to find, in the picture's pixels."""
         faces = faces[self._own(faces)]
         boxes = to_picture(faces.boxes.reshape(-1, 2, 2) + self.origin, self.scale)
-        points = to_picture(faces.landmarks.points + self.origin, self.scale)
-        return Faces(boxes.reshape(-1, 4), scores=faces.scores, landmarks=Landmarks(points, "5"))
+        points = to_picture(faces.keypoints.points + self.origin, self.scale)
+        return Faces(boxes.reshape(-1, 4), scores=faces.scores, keypoints=Landmarks(points, "5"))
 
     def _own(self, faces: Faces) -> Bool[np.ndarray, " n"]:
         low, high = faces.boxes[:, :2], faces.boxes[:, 2:]
@@ -164,6 +164,6 @@ def _merge(parts: Sequence[Faces], detector: BoundedDetector) -> Faces:
     faces = Faces(
         np.concatenate([part.boxes for part in parts]),
         scores=np.concatenate([part.scores for part in parts]),
-        landmarks=Landmarks(np.concatenate([part.landmarks.points for part in parts]), "5"),
+        keypoints=Landmarks(np.concatenate([part.keypoints.points for part in parts]), "5"),
     )
     return faces[nms(faces.boxes, faces.scores, detector.nms_iou)]

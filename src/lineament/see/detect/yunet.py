@@ -20,7 +20,7 @@ CARD = Card(
     task="Finds faces and their five points; the default of every command.",
     entry="YuNet",
     needs=("image",),
-    gives=("boxes", "scores", "landmarks 5"),
+    gives=("boxes", "scores", "keypoints"),
     code="github.com/ShiqiYu/libfacedetection; the network is the one of the OpenCV Zoo",
     deviations=(
         "Inference only.",
