@@ -142,20 +142,23 @@ def _cluster_sorted(
     weights: Float32[np.ndarray, " n"],
     config: ClusterConfig,
 ) -> Int64[np.ndarray, " n"]:
+    """`cluster`, of faces in the order of their content; `vectors` are used up."""
     group, new = first_groups(known, decisions)
     graph = neighbour_graph(
         vectors, new, config.neighbours, floor=threshold - config.reach, near=threshold
     )
     crowd = np.bincount(group)[group]
     crowd[new] = np.maximum(crowd[new], 1 + graph.crowd)
-    vectors, threshold = _centre(vectors, threshold, 1 / crowd, config.prior)
+    threshold = _centre(vectors, threshold, 1 / crowd, config.prior)
+    vectors *= weights[:, None]
     by_group = np.argsort(group, kind="stable")
     firsts = np.flatnonzero(np.diff(group[by_group], prepend=-1))
     groups = Groups(
-        np.add.reduceat((vectors * weights[:, None])[by_group], firsts, axis=0),
+        np.add.reduceat(vectors[by_group], firsts, axis=0),
         np.add.reduceat(weights[by_group], firsts),
     )
     pairs = unique_pairs(group[graph.pairs], len(groups))
+    del vectors, graph
     bars = Constraints(group, photos, decisions.different)
     merged = agglomerate(groups, pairs, threshold, bars)[group]
     faces = np.bincount(merged, minlength=len(groups))
@@ -167,23 +170,29 @@ def _centre(
     threshold: float,
     shares: Float[np.ndarray, " n"],
     prior: float,
-) -> tuple[Float32[np.ndarray, "n d"], float]:
-    """Vectors without the mean of people, again of length 1, and what the threshold becomes.
+) -> float:
+    """Take the mean of people off the vectors, make them of length 1 again, and say what the
+    threshold becomes.
 
     With m the mean, strangers' cosines lie around |m|^2, and taking m off takes a cosine s of two
     typical faces to (s - |m|^2) / (1 - |m|^2): 1 stays 1, and |m|^2 becomes 0.
 
     Args:
-        vectors: unit rows.
+        vectors: unit rows; changed.
         threshold: on cosines of `vectors`.
         shares: of a person in each face, so that each person counts once.
         prior: people with a mean of zero that are added.
     """
     mean = (shares @ vectors / (shares.sum() + prior)).astype(np.float32)
     level = float(mean @ mean)
-    centred = vectors - mean
-    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
-    return centred, (threshold - level) / (1 - level)
+    vectors -= mean
+    vectors /= np.maximum(_lengths(vectors)[:, None], 1e-6)
+    return (threshold - level) / (1 - level)
+
+
+def _lengths(vectors: Float32[np.ndarray, "n d"]) -> Float32[np.ndarray, " n"]:
+    """Of rows, without a copy of them."""
+    return np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
 
 
 def _labels(
@@ -228,5 +237,5 @@ def _check(vectors: np.ndarray, photos: np.ndarray, known: np.ndarray, weights: 
         )
     if not np.all(np.isfinite(weights) & (weights > 0)):
         raise BadInput("the quality of a face is a number above 0")
-    if not np.all(np.abs(np.linalg.norm(vectors, axis=1) - 1) < 1e-3):
+    if not np.all(np.abs(_lengths(vectors) - 1) < 1e-3):
         raise BadInput("clustering needs embeddings of length 1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int, Int32, Int64
 
 BLOCK = 1024
 """Faces searched for at a time; bounds the memory of a search."""
@@ -20,7 +20,7 @@ class Graph:
         crowd: for each face searched for, how many others it is at least `near` alike (at most k).
     """
 
-    pairs: Int64[np.ndarray, "e 2"]
+    pairs: Int32[np.ndarray, "e 2"]
     crowd: Int64[np.ndarray, " q"]
 
 
@@ -61,23 +61,27 @@ def neighbour_graph(
     return Graph(_unique(np.concatenate(found), n), np.concatenate(crowd))
 
 
-def unique_pairs(pairs: Int64[np.ndarray, "e 2"], n: int) -> Int64[np.ndarray, "u 2"]:
+def unique_pairs(pairs: Int[np.ndarray, "e 2"], n: int) -> Int32[np.ndarray, "u 2"]:
     """Each pair of two different numbers below `n` once, the smaller first, in rising order."""
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     return _unique(_keys(pairs[:, 0], pairs[:, 1], n), n)
 
 
-def _keys(
-    a: Int64[np.ndarray, " e"], b: Int64[np.ndarray, " e"], n: int
-) -> Int64[np.ndarray, " e"]:
-    """One number a pair, whichever of the two comes first: half the memory of two."""
-    return np.minimum(a, b) * n + np.maximum(a, b)
+def _keys(a: Int[np.ndarray, " e"], b: Int[np.ndarray, " e"], n: int) -> Int64[np.ndarray, " e"]:
+    """One number a pair, whichever of the two comes first."""
+    keys = np.minimum(a, b, dtype=np.int64)
+    keys *= n
+    keys += np.maximum(a, b)
+    return keys
 
 
-def _unique(keys: Int64[np.ndarray, " e"], n: int) -> Int64[np.ndarray, "u 2"]:
+def _unique(keys: Int64[np.ndarray, " e"], n: int) -> Int32[np.ndarray, "u 2"]:
     keys.sort()
     keys = keys[np.diff(keys, prepend=-1) > 0]
-    return np.stack(np.divmod(keys, n), axis=1)
+    pairs = np.empty((len(keys), 2), np.int32)
+    np.floor_divide(keys, n, out=pairs[:, 0], casting="unsafe")
+    np.remainder(keys, n, out=pairs[:, 1], casting="unsafe")
+    return pairs
 
 
 def _flat(vectors: Float32[np.ndarray, "n d"]):

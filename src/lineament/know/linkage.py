@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int, Int64
 
 from lineament.know.graph import unique_pairs
 
-_BLOCK = 1 << 13
+_BLOCK = 1 << 11
 """Edges scored at a time; bounds the memory of scoring."""
 _ROWS = 1 << 10
 """Lone faces held against all groups at a time; likewise."""
@@ -49,19 +49,20 @@ class Groups:
     average linkage asks too much of large groups; centroid linkage, which asks for the same as
     between two faces, lets large groups of look-alikes run together.
 
-    Attributes:
-        weights: of the groups, the sum of those of their faces.
+    Args:
+        sums: of the groups' weighted vectors; changed by merging.
+        weights: of the groups, the sum of those of their faces; changed by merging.
     """
 
     def __init__(self, sums: Float32[np.ndarray, "m d"], weights: Float[np.ndarray, " m"]) -> None:
-        self._sums = sums.copy()
-        self.weights = weights.copy()
+        self._sums = sums
+        self.weights = weights
         self._scales = self._scales_of(np.arange(len(sums)))
 
     def __len__(self) -> int:
         return len(self._sums)
 
-    def link(self, pairs: Int64[np.ndarray, "e 2"]) -> Float32[np.ndarray, " e"]:
+    def link(self, pairs: Int[np.ndarray, "e 2"]) -> Float32[np.ndarray, " e"]:
         """The linkage of each pair, in [-1, 1]."""
         scores = np.empty(len(pairs), np.float32)
         for start in range(0, len(pairs), _BLOCK):
@@ -86,19 +87,19 @@ class Groups:
             link[start : start + _ROWS], lead[start : start + _ROWS] = first, first - second
         return best, link, lead
 
-    def merge(self, kept: Int64[np.ndarray, " k"], gone: Int64[np.ndarray, " k"]) -> None:
+    def merge(self, kept: Int[np.ndarray, " k"], gone: Int[np.ndarray, " k"]) -> None:
         """Move each of `gone` into the group of `kept` at the same place."""
         np.add.at(self._sums, kept, self._sums[gone])
         np.add.at(self.weights, kept, self.weights[gone])
         self._scales[kept] = self._scales_of(kept)
 
-    def _scales_of(self, groups: Int64[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    def _scales_of(self, groups: Int[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
         lengths = np.linalg.norm(self._sums[groups], axis=1)
         return np.sqrt(np.maximum(lengths * self.weights[groups], 1e-12))
 
 
 def agglomerate(
-    groups: Groups, pairs: Int64[np.ndarray, "e 2"], threshold: float, bars: Bars
+    groups: Groups, pairs: Int[np.ndarray, "e 2"], threshold: float, bars: Bars
 ) -> Int64[np.ndarray, " m"]:
     """Merge groups until no pair that may be merged is linked by `threshold` or more.
 
@@ -164,14 +165,16 @@ def absorb(
 
 
 def _allowed(
-    groups: Groups, pairs: Int64[np.ndarray, "e 2"], threshold: float, bars: Bars
-) -> tuple[Int64[np.ndarray, "a 2"], Float32[np.ndarray, " a"]]:
+    groups: Groups, pairs: Int[np.ndarray, "e 2"], threshold: float, bars: Bars
+) -> tuple[Int[np.ndarray, "a 2"], Float32[np.ndarray, " a"]]:
     """The pairs, and their linkage, without those that would merge but may not."""
     scores = groups.link(pairs)
     keep = scores < threshold
     near = np.flatnonzero(~keep)
-    barred = map(bars.between, pairs[near, 0].tolist(), pairs[near, 1].tolist())
-    keep[near] = ~np.fromiter(barred, bool, len(near))
+    for start in range(0, len(near), _BLOCK):
+        rows = near[start : start + _BLOCK]
+        barred = map(bars.between, *pairs[rows].T.tolist())
+        keep[rows] = ~np.fromiter(barred, bool, len(rows))
     return pairs[keep], scores[keep]
 
 
@@ -185,14 +188,14 @@ class _Wishes:
         slight: where the guest, with all better guests of that host, adds at most a tenth to it.
     """
 
-    hosts: Int64[np.ndarray, " w"]
-    guests: Int64[np.ndarray, " w"]
+    hosts: Int[np.ndarray, " w"]
+    guests: Int[np.ndarray, " w"]
     slight: Bool[np.ndarray, " w"]
 
 
 def _wishes(
     groups: Groups,
-    pairs: Int64[np.ndarray, "e 2"],
+    pairs: Int[np.ndarray, "e 2"],
     scores: Float32[np.ndarray, " e"],
     threshold: float,
 ) -> _Wishes:
@@ -220,7 +223,7 @@ def _wishes(
 
 
 def _running_sums(
-    runs: Int64[np.ndarray, " w"], values: Float[np.ndarray, " w"]
+    runs: Int[np.ndarray, " w"], values: Float[np.ndarray, " w"]
 ) -> Float[np.ndarray, " w"]:
     """Sums of `values` so far, beginning anew where the number in `runs` changes."""
     total = np.cumsum(values, dtype=np.float64)
