@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lineament.core.cards import Card, method, methods
+from lineament.core.cards import Card, Weight, method, methods
 from lineament.core.crops import ARCFACE_112, Crops
 from lineament.core.errors import NoFace
 from lineament.core.faces import Face, Faces
@@ -24,7 +24,19 @@ from lineament.see.quality import quality
 
 DETECTED = ("boxes", "scores", "keypoints")
 """What a detector gives. These fields are always there."""
-DEFAULTS: tuple[str, ...] = ()
+DEFAULTS = (
+    "face-landmarker",
+    "pnp-pose",
+    "iris-gaze",
+    "openness",
+    "selfie-multiclass",
+    "age-v1",
+    "gender-v1",
+    "facex",
+    "lnet-anet",
+    "cephalometric",
+    "recognizability",
+)
 """Describers that are taken where a field has several and none was asked for by name."""
 
 
@@ -116,6 +128,16 @@ class Analyzer:
         describers = [method(card.slug).load()(threads=threads) for card in cards]
         return cls(finder, network, describers, want=wanted)
 
+    @staticmethod
+    def weights_of(want: Iterable[str], using: Iterable[str] = ()) -> list[Weight]:
+        """The weights of the describers that `Analyzer.of` takes for these fields.
+
+        Raises:
+            BadInput: nothing computes a field.
+        """
+        found = plan(set(want), DETECTED, [*_cards(using), *_own_steps("any")])
+        return [weight for card, _ in found if isinstance(card, Card) for weight in card.weights]
+
     @property
     def seconds(self) -> float:
         """Time spent inside the networks so far; all else is our own overhead."""
@@ -123,9 +145,15 @@ class Analyzer:
 
     def __call__(self, images: Sequence[Image]) -> list[Faces]:
         """The faces of each picture, in that picture's pixels."""
-        if not images:
-            return []
-        found = self.detector(images)
+        return self.describe(images, self.detector(images)) if images else []
+
+    def describe(self, images: Sequence[Image], found: Sequence[Faces]) -> list[Faces]:
+        """Faces that were found already, with all that is wanted of them.
+
+        Args:
+            images: at least one.
+            found: in each of them; what a detector gives.
+        """
         for step, taken in self._steps:
             described = step.run(images, found)
             found = [

@@ -1,9 +1,10 @@
-"""The second pipeline: a folder of photos in, a gallery of people out.
+"""The second pipeline: a folder of photos and videos in, a gallery of people out.
 
 Each worker thread takes a photo from its file to its faces by itself, with networks that keep to
 one core: that makes better use of many cores than one photo spread over all of them. A photo is
 stored as soon as it is done, each committed by itself, so that a killed run loses only the photo
-that each worker has in hand.
+that each worker has in hand. A video is a photo whose faces are those that could be followed
+through it: each has one row, with its best picture and the mean of its embeddings.
 """
 
 from __future__ import annotations
@@ -13,21 +14,38 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import SimpleQueue
 
 from lineament.analyze import Analyzer
-from lineament.core.errors import UnreadableImage
+from lineament.core.embeddings import encode
+from lineament.core.errors import ExtraMissing, UnreadableImage
 from lineament.core.headers import Limits
 from lineament.core.image import Image
-from lineament.core.media import decode, encode_jpeg, image_files, read_bytes
-from lineament.know.gallery import FaceRecord, Gallery, PhotoRecord
+from lineament.core.media import (
+    SUFFIXES,
+    content_hash,
+    decode,
+    encode_jpeg,
+    image_files,
+    read_bytes,
+)
+from lineament.core.video import VIDEO_SUFFIXES
+from lineament.core.video_file import VideoLimits, av_module
+from lineament.know.gallery import FaceRecord, Gallery, PhotoRecord, Span
 from lineament.know.grouping import regroup
+from lineament.know.tracks import Track
 from lineament.see.quality import thumbnail
+from lineament.watch import WatchConfig, track_config, watch
 
 INDEX_LIMITS = Limits(max_side=2048)
 """Larger photos are decoded reduced: a face that matters still has far more than 112 pixels."""
+
+MEDIA_SUFFIXES = SUFFIXES | VIDEO_SUFFIXES
+"""Suffixes, in small letters, of the files that are looked at."""
+_EVERY, _CONFIRM = 0.2, 2
+"""Seconds between the frames of a video that are looked at, and how many must show a face."""
 
 
 @dataclass
@@ -42,6 +60,8 @@ class Tally:
         faces: found in those.
         forgotten: photos left out because they were told to forget.
         skipped: files that could not be read, with the reason.
+        videos: of the photos newly read, those that are videos.
+        damaged: videos of which only a part could be read, with the reason.
         missing: files of an earlier run that are gone from the folder.
         people: in the gallery at the end.
         workers: photos worked on at once.
@@ -56,6 +76,8 @@ class Tally:
     faces: int = 0
     forgotten: int = 0
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    videos: int = 0
+    damaged: list[tuple[str, str]] = field(default_factory=list)
     missing: int = 0
     people: int = 0
     workers: int = 1
@@ -75,6 +97,8 @@ class _Worked:
     picture: tuple[int, int] | None = None
     faces: tuple[FaceRecord, ...] = ()
     error: UnreadableImage | None = None
+    seconds: float | None = None
+    damage: str = ""
 
 
 def index_folder(
@@ -91,7 +115,7 @@ def index_folder(
     """Bring a gallery up to date with a folder, then group its faces into people.
 
     Args:
-        folder: searched through all its sub-folders; a single photo will do.
+        folder: searched through all its sub-folders; a single photo or video will do.
         gallery: open for writing.
         analyzer: must compute embeddings of the gallery's space, and quality. Its networks should
             keep to one thread each (``Analyzer.of(threads=1)``).
@@ -111,7 +135,7 @@ def index_folder(
     seen: set[str] = set()
 
     def new_files() -> Iterator[Path]:
-        for path in image_files(folder):
+        for path in image_files(folder, suffixes=MEDIA_SUFFIXES):
             tally.found += 1
             seen.add(path.as_posix())
             if gallery.seen(path.as_posix(), *_facts(path)):
@@ -143,6 +167,7 @@ def index_folder(
             gallery.prune(gone)
         tally.people = regroup(gallery)
     tally.skipped.sort()
+    tally.damaged.sort()
     tally.seconds = time.perf_counter() - started
     tally.network_seconds = analyzer.seconds - before
     return tally
@@ -177,6 +202,8 @@ def _as_done(
 
 
 def _work(path: Path, analyzer: Analyzer, limits: Limits, skip: Callable[[str], bool]) -> _Worked:
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return _work_video(path, analyzer, limits, skip)
     digest, facts = "", _facts(path)
     try:
         data = read_bytes(path, limits)
@@ -189,6 +216,50 @@ def _work(path: Path, analyzer: Analyzer, limits: Limits, skip: Callable[[str], 
     size = round(image.width / image.scale), round(image.height / image.scale)
     faces = tuple(describe(image, analyzer))
     return _Worked(path.as_posix(), digest, *facts, picture=size, faces=faces)
+
+
+def _work_video(
+    path: Path, analyzer: Analyzer, limits: Limits, skip: Callable[[str], bool]
+) -> _Worked:
+    name, digest, facts = path.as_posix(), "", _facts(path)
+    try:
+        av_module(name)
+        digest = content_hash(path)
+        if skip(digest):
+            return _Worked(name, digest, *facts)
+        bounds = VideoLimits(max_pixels=limits.max_pixels, max_side=limits.max_side)
+        seen = watch(path, analyzer, config=video_config(analyzer), limits=bounds)
+    except ExtraMissing as error:  # without size and time it is tried again when PyAV is there
+        return _Worked(name, digest, 0, 0, error=error)
+    except UnreadableImage as error:
+        return _Worked(name, digest, *facts, error=error)
+    length = max(seen.seconds, seen.info.seconds or 0.0)
+    damage = seen.broken.reason if seen.broken else ""
+    size, faces = (seen.info.width, seen.info.height), tuple(followed(seen.tracks))
+    return _Worked(name, digest, *facts, picture=size, faces=faces, seconds=length, damage=damage)
+
+
+def video_config(analyzer: Analyzer) -> WatchConfig:
+    """How videos are gone through for a gallery: some frames of each second, on one core."""
+    track = replace(track_config(analyzer), confirm=_CONFIRM)
+    return WatchConfig(every=_EVERY, track=track, threads=1)
+
+
+def followed(tracks: Iterable[Track]) -> Iterator[FaceRecord]:
+    """The faces of a video as the gallery keeps them. Those that were never seen clearly enough to
+    be recognised are left out."""
+    for track in tracks:
+        if track.best and track.embedding is not None:
+            best = track.best[0]
+            yield FaceRecord(
+                box=best.box,
+                score=best.score,
+                landmarks=best.keypoints,
+                quality=best.quality,
+                code=encode(track.embedding[None])[0],
+                crop=best.crop,
+                span=Span(track.first, track.last, best.seconds, track.frames),
+            )
 
 
 def _facts(path: Path) -> tuple[int, int]:
@@ -209,10 +280,14 @@ def _store(worked: _Worked, gallery: Gallery, known: set[str], tally: Tally) -> 
         gallery.add_path(worked.digest, *file)
         tally.known += 1
     else:
-        gallery.add_photo(PhotoRecord(worked.digest, *file, *worked.picture), worked.faces)
+        photo = PhotoRecord(worked.digest, *file, *worked.picture, worked.seconds, worked.damage)
+        gallery.add_photo(photo, worked.faces)
         known.add(worked.digest)
         tally.indexed += 1
         tally.faces += len(worked.faces)
+        tally.videos += worked.seconds is not None
+        if worked.damage:
+            tally.damaged.append((worked.path, worked.damage))
 
 
 def describe(image: Image, analyzer: Analyzer) -> list[FaceRecord]:

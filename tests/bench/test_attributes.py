@@ -6,11 +6,20 @@ import numpy as np
 import pytest
 
 from lineament.bench import fer2013
-from lineament.bench.attributes import COMMONEST, Metric, compare
+from lineament.bench.attributes import COMMONEST, ITSELF, Metric, compare
 from lineament.bench.celeba40 import METRICS as CELEBA_METRICS
 from lineament.bench.celeba40 import decide, draw, take
 from lineament.bench.probes import BASELINE
-from lineament.bench.utkface import METRICS, answer, subsets, worst
+from lineament.bench.utkface import (
+    AGE_METRICS,
+    SEX_METRICS,
+    answer,
+    measured,
+    sex_numbers,
+    subsets,
+    worst,
+)
+from lineament.core.named_scores import NamedScores
 from lineament.measure.attributes import accuracy
 from lineament.measure.sets.nouns import LabeledPictures
 from lineament.measure.sets.utkface import GROUPS
@@ -92,9 +101,9 @@ def test_age_and_sex_are_read_from_features_that_hold_them():
     features = truth @ rng.normal(size=(2, 6)) + rng.normal(0, 1e-3, (150, 6))
     found = answer(features, truth, 0)
     assert np.abs(found[:, 0] - truth[:, 0]).max() < 1
-    assert METRICS[1].of(found, truth) == 1
+    assert AGE_METRICS[1].of(found[:, 0], truth[:, 0]) == 1
     shuffled = answer(rng.normal(size=(150, 6)), truth, 0)
-    assert METRICS[2].of(shuffled, truth) < 0.65
+    assert SEX_METRICS[0].of(shuffled[:, 1], truth[:, 1]) < 0.65
 
 
 def test_bands_hold_every_age_once_and_the_worst_group_is_named(tmp_path):
@@ -104,16 +113,70 @@ def test_bands_hold_every_age_once_and_the_worst_group_is_named(tmp_path):
     parts = subsets(faces)
     bands = np.stack([rows for name, rows in parts.items() if name not in GROUPS])
     assert bands.sum(axis=0).tolist() == [1] * 117
-    truth = np.stack([ages, ages % 2], axis=1).astype(float)
-    off = truth.copy()
-    off[group == 3, 0] += 10
-    off[group == 1, 1] = 1 - off[group == 1, 1]
-    answers = {COMMONEST: truth, BASELINE: truth, "sface": off}
-    age, sex = worst(answers, truth, parts, "d", "h", 0)
-    assert (age.ours, age.baseline_value, sex.ours) == (10, 0, 0)
-    assert (age.interval, sex.interval) == ((10, 10), (0, 0))
-    assert "is Indian" in age.note
-    assert "is Black" in sex.note
+    age, sex = ages.astype(float), (ages % 2).astype(float)
+    older, swapped = age + 10 * (group == 3), np.where(group == 1, 1 - sex, sex)
+    answers = {COMMONEST: age, BASELINE: age, "sface": older, "age-v1": older}
+    (probed, itself) = worst(AGE_METRICS[0], answers, age, parts, "d", "h", 0, ["age-v1"])
+    assert (probed.ours, probed.baseline_value, probed.interval) == (10, 0, (10, 10))
+    assert probed.metric == f"{itself.metric} (linear probe)"
+    assert "is Indian" in probed.note
+    assert "private set" in itself.note, "what it learnt from stands beside its figure"
+    answers = {COMMONEST: sex, BASELINE: sex, "sface": swapped}
+    (result,) = worst(SEX_METRICS[0], answers, sex, parts, "d", "h", 0)
+    assert (result.ours, result.interval) == (0, (0, 0))
+    assert "is Black" in result.note
+
+
+def test_methods_are_told_from_probes_and_held_against_their_papers():
+    truth = np.asarray([10.0, 20.0, 30.0])
+    answers = {
+        COMMONEST: truth + 9,
+        BASELINE: truth + 6,
+        "sface": truth,
+        "human-faceres": truth + 3,
+    }
+    found = compare(answers, truth, AGE_METRICS, np.arange(3), 0)
+    results = found.results("utkface-age-sex", "d", "h", 0, "so", ["human-faceres"])
+    by_name = {(r.method, r.metric): r for r in results}
+    assert set(by_name) == {
+        ("sface", "age MAE, years (linear probe)"),
+        ("sface", "age CS@5 (linear probe)"),
+        ("human-faceres", "age MAE, years"),
+        ("human-faceres", "age CS@5"),
+    }
+    itself = by_name["human-faceres", "age MAE, years"]
+    assert (itself.ours, itself.baseline_value, itself.paper) == (3, 6, 6.0)
+    assert "VGGFace2" in itself.note
+    assert by_name["sface", "age MAE, years (linear probe)"].paper is None
+    beside = found.results("p", "d", "h", 0, "so", ["human-faceres"], "sface")
+    assert {(r.method, r.baseline) for r in beside} == {("human-faceres", "linear probe on sface")}
+
+
+def test_heads_of_a_method_that_is_also_probed_go_by_its_name():
+    truth = np.asarray([1.0, 2.0])
+    answers = {COMMONEST: truth, BASELINE: truth, "lnet-anet": truth, "lnet-anet" + ITSELF: truth}
+    found = compare(answers, truth, AGE_METRICS[:1], np.arange(2), 0)
+    results = found.results("p", "d", "h", 0, "so", {"lnet-anet" + ITSELF})
+    assert [(r.method, r.metric) for r in results] == [
+        ("lnet-anet", "age MAE, years (linear probe)"),
+        ("lnet-anet", "age MAE, years"),
+    ]
+
+
+def test_what_choices_were_made_on_is_measured_by_nobody(tmp_path):
+    base = pictures(tmp_path, 400, age=np.arange(400))
+    ages = measured(LabeledPictures(base.paths, base.labels)).labels["age"]
+    left_out = np.random.default_rng(2017).permutation(400)[:300]
+    assert len(ages) == 100
+    assert not set(ages.tolist()) & set(left_out.tolist())
+
+
+def test_names_become_the_numbers_of_the_set():
+    sex = NamedScores(np.asarray([[0.9, 0.1], [0.2, 0.8]], np.float32), ("female", "male"))
+    assert sex_numbers(sex).tolist() == [1, 0]
+    names = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+    expression = NamedScores(np.eye(7, dtype=np.float32), names)
+    assert fer2013.numbered(expression).tolist() == [0, 1, 2, 3, 6, 4, 5]
 
 
 def test_fer_trains_on_public_pictures_or_on_every_other(tmp_path):

@@ -125,12 +125,18 @@ def test_an_entry_can_be_loaded_and_is_documented(found):
         assert entry.__module__ == found.module
 
 
+_SUFFIXES = {
+    *(".onnx", ".tflite", ".task", ".safetensors", ".dat"),
+    *(".pth", ".json", ".bin"),  # a state dict, and TensorFlow.js's graph and numbers
+}
+
+
 @every_weight
 def test_a_weight_is_complete(weight: Weight):
     assert re.fullmatch(r"[0-9a-f]{64}", weight.sha256)
     assert weight.size > 1000
     assert Path(weight.file).name == weight.file
-    assert Path(weight.file).suffix in {".onnx", ".tflite", ".safetensors", ".dat"}
+    assert Path(weight.file).suffix in _SUFFIXES
     assert weight.licence
     assert weight.trained_on
     assert weight.preprocessing

@@ -140,3 +140,31 @@ def test_every_weight_of_ours_that_is_here_is_what_its_record_says():
         seen = inspect_file(path)
         assert seen.safe, (name, seen.findings)
         assert (seen.size, seen.sha256) == (weights()[name].size, weights()[name].sha256)
+
+
+def bundle(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def test_a_bundle_of_tflite_files_is_data_and_any_other_archive_is_not(tmp_path):
+    network = b"\x1c\x00\x00\x00TFL3" + bytes(100)
+    plain = bundle({"a.tflite": network, "about.binarypb": b"\x0a\x01x"})
+    assert report(tmp_path, plain, "face.task").format == "tflite bundle"
+    assert report(tmp_path, plain, "face.task").safe
+    packed = bundle({"a.tflite": network}, zipfile.ZIP_DEFLATED)
+    hidden = bundle({"a.tflite": network, "b.tflite": b"import os"})
+    for data in (packed, hidden, bundle({}), plain[:40]):
+        assert not report(tmp_path, data, "face.task").safe
+    assert not report(tmp_path, plain, "face.zip").safe
+
+
+def test_a_graph_of_tensorflow_js_is_told_from_other_json(tmp_path):
+    assert report(tmp_path, b'{"modelTopology": {}}', "net.json").format == "tfjs graph"
+    for data in (b'{"model": 1}', b"[" * 100_000, b"{", b"[1]"):
+        assert not report(tmp_path, data, "net.json").safe
+    assert report(tmp_path, b"\x01\x02\x03\x04", "net.bin").format == "numbers"
+    assert not report(tmp_path, pickle.dumps([1]), "net.bin").safe

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
-HEAVY = "numpy onnxruntime onnx faiss PIL rich sqlite3 jinja2 cv2 torch sklearn matplotlib".split()
+HEAVY = "av numpy onnxruntime onnx faiss PIL rich sqlite3 jinja2 cv2 torch sklearn".split()
 
 
 def test_imports_run_downward_only():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,11 +10,14 @@ from jaxtyping import Int
 
 from lineament.bench.context import Table
 from lineament.bench.probes import BASELINE
+from lineament.core.cards import methods
 from lineament.measure.evidence import Result
 from lineament.measure.interval import bootstrap
 
 COMMONEST = "always the commonest"
 """The answer that needs no picture: the commonest class, or the middle age."""
+ITSELF = ", its own heads"
+"""After the slug of a method that is also probed."""
 
 
 @dataclass(frozen=True)
@@ -61,29 +64,66 @@ class Comparison:
             (who, *(m.show(row[m.name], self.intervals[who][m.name]) for m in self.metrics))
             for who, row in self.values.items()
         ]
-        return Table(title, ("probe on", *headings), rows)
+        return Table(title, ("who answers", *headings), rows)
 
-    def results(self, protocol: str, data: str, digest: str, seed: int, note: str) -> list[Result]:
-        """The evidence: every method beside a probe on raw pixels."""
+    def results(
+        self,
+        protocol: str,
+        data: str,
+        digest: str,
+        seed: int,
+        note: str,
+        itself: Collection[str] = (),
+        baseline: str = BASELINE,
+    ) -> list[Result]:
+        """The evidence: every method beside a probe on raw pixels, or on other features.
+
+        Args:
+            protocol: its name.
+            data: what it was measured on.
+            digest: of the data.
+            seed: of everything random.
+            note: on all figures.
+            itself: methods that answer by themselves. Of the others it is a probe that answers.
+            baseline: whose probe the figures are held against.
+        """
         return [
             Result(
-                method=who,
+                method=who.removesuffix(ITSELF),
                 protocol=protocol,
                 data=data,
                 data_hash=digest,
-                metric=f"{m.name} (linear probe)",
+                metric=m.name if who in itself else f"{m.name} (linear probe)",
                 ours=row[m.name],
                 interval=self.intervals[who][m.name],
-                baseline=f"linear probe on {BASELINE}",
-                baseline_value=self.values[BASELINE][m.name],
+                baseline=f"linear probe on {baseline}",
+                baseline_value=self.values[baseline][m.name],
+                paper=published(who, protocol, m.name) if who in itself else None,
                 higher_is_better=m.higher_is_better,
                 seed=seed,
-                note=f"{COMMONEST}: {self.values[COMMONEST][m.name]:.4f}; {note}",
+                note="; ".join(
+                    [
+                        f"{COMMONEST}: {self.values[COMMONEST][m.name]:.4f}",
+                        note,
+                        *([trained_on(who)] if who in itself else []),
+                    ]
+                ),
             )
             for who, row in self.values.items()
-            if who not in (BASELINE, COMMONEST)
+            if who not in (baseline, BASELINE, COMMONEST)
             for m in self.metrics
         ]
+
+
+def published(slug: str, protocol: str, metric: str) -> float | None:
+    """The authors' own figure, as the card has it."""
+    rows = {row[:2]: row[2] for row in methods()[slug.removesuffix(ITSELF)].card.published}
+    return rows.get((protocol, metric))
+
+
+def trained_on(slug: str) -> str:
+    """What a method learnt from, in a phrase for a note: the test set may be part of it."""
+    return f"trained on: {methods()[slug.removesuffix(ITSELF)].card.weights[0].trained_on}"
 
 
 def compare(

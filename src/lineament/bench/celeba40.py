@@ -1,4 +1,4 @@
-"""CelebA's 40 attributes by linear probes, on people whom the probe has not seen.
+"""CelebA's 40 attributes by linear probes, on people whom the probe has not seen; and `lnet-anet`.
 
 People are drawn in an order that the seed gives, until they bring 2,000 pictures; the first 60 %
 of these people train, the others are measured. (The official partition is not used: it is not
@@ -8,6 +8,11 @@ The figures are the mean over the attributes of accuracy, CelebA's own figure, a
 accuracy: most attributes are rare, and to deny them all is right nine times of ten. One probe gives
 both: with targets of 1 and -1, an answer is yes above 0 for the accuracy, and for the balanced
 accuracy above the training mean of the target, so that a rare attribute may be answered at all.
+
+`lnet-anet` comes twice. Its features are probed as all others are, on the same pictures: that is
+what they are worth. Its own heads were fitted on more pictures, none of them of people who are
+measured here; they answer as they ship, and only at seed 0, whose people they have not seen. Both
+stand beside a probe on DINOv2's general features.
 
 Source of the accuracy: Z. Liu et al., "Deep learning face attributes in the wild", ICCV 2015.
 """
@@ -19,15 +24,21 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from lineament.bench.attributes import COMMONEST, Metric, compare
+from lineament.bench.attributes import COMMONEST, ITSELF, Metric, compare
 from lineament.bench.context import Context, Outcome, Protocol, Table
-from lineament.bench.probes import feature_sets, placed_crops, regress
+from lineament.bench.described import said_by, who_says
+from lineament.bench.probes import INNER, described, feature_sets, placed_crops, regress
+from lineament.core.named_scores import NamedScores
 from lineament.measure.attributes import attribute_accuracies, balanced_accuracies
 from lineament.measure.sets.celeba import read_celeba
 from lineament.measure.sets.nouns import LabeledPictures
 
 PICTURES = 2_000
 TRAINED = 0.6
+METHOD, GENERAL = INNER, "cnn-off-the-shelf"
+"""The method, and whose features it must be ahead of."""
+UNSEEN = 0
+"""The seed whose measured people the heads of the method have not seen."""
 LIKELY, BALANCED = 0, 1
 """Answers at the two thresholds."""
 METRICS = (
@@ -42,7 +53,7 @@ METRICS = (
 
 
 def run(context: Context) -> Outcome:
-    """Probe every embedder asked for, and the pixels."""
+    """Probe every embedder asked for, the method's features, and the pixels."""
     faces, training = draw(read_celeba(context.set_folder("celeba5k")), context.seed)
     flags = np.stack(list(faces.labels.values()), axis=1).astype(bool)
     truth = flags[~training]
@@ -52,6 +63,8 @@ def run(context: Context) -> Outcome:
         context.say(f"celeba40: {name}")
         rows = features(faces.paths)
         answers[name] = decide(rows[training], flags[training], rows[~training])
+    if not context.methods or METHOD in context.methods:
+        answers |= method_answers(context, faces, flags, training)
     assert faces.people is not None
     compared = compare(answers, truth, METRICS, faces.people[~training], context.seed)
     data = (
@@ -59,10 +72,35 @@ def run(context: Context) -> Outcome:
         f"measured on {len(truth):,} of other people"
     )
     note = placed_crops(faces.paths).say()
+    own = {METHOD, METHOD + ITSELF}
+    about = ("celeba40", data, faces.digest(), context.seed, note)
+    results = compared.results(*about)
+    if METHOD in answers:
+        results = [result for result in results if result.method != METHOD]
+        beside = compared.results(*about, {METHOD + ITSELF}, GENERAL)
+        results += [result for result in beside if result.method in own]
     return Outcome(
-        [compared.table(data), attribute_table(tuple(faces.labels), answers, truth)],
-        compared.results("celeba40", data, faces.digest(), context.seed, note),
+        [compared.table(data), attribute_table(tuple(faces.labels), answers, truth)], results
     )
+
+
+def method_answers(
+    context: Context,
+    faces: LabeledPictures,
+    flags: Bool[np.ndarray, "n a"],
+    training: Bool[np.ndarray, " n"],
+) -> dict[str, np.ndarray]:
+    """What a probe on general features answers, and the method itself."""
+    context.say(f"celeba40: {GENERAL}")
+    rows = described(faces.paths, GENERAL)
+    answers = {GENERAL: decide(rows[training], flags[training], rows[~training])}
+    if context.seed == UNSEEN and METHOD in who_says(context, "attributes"):
+        measured = tuple(p for p, train in zip(faces.paths, training, strict=True) if not train)
+        said: NamedScores = said_by(METHOD, measured).fields["attributes"]
+        chances = np.stack([said.of(name) for name in faces.labels], axis=1)
+        base = flags[training].mean(axis=0)
+        answers[METHOD + ITSELF] = np.stack([chances > 0.5, chances > base], axis=1)
+    return answers
 
 
 def decide(
@@ -122,5 +160,7 @@ def attribute_table(
     )
 
 
-PROTOCOL = Protocol("celeba40", "40 attributes of CelebA by linear probes", run, ("celeba5k",))
+PROTOCOL = Protocol(
+    "celeba40", "40 attributes of CelebA, by lnet-anet and probes", run, ("celeba5k",)
+)
 """`lineament bench celeba40`."""

@@ -44,6 +44,14 @@ class Outcome:
     results: Sequence[Result]
     plots: Sequence[Plot] = ()
 
+    def __add__(self, other: Outcome) -> Outcome:
+        """Both, this one first."""
+        return Outcome(
+            [*self.tables, *other.tables],
+            [*self.results, *other.results],
+            [*self.plots, *other.plots],
+        )
+
 
 @dataclass(frozen=True)
 class Context:

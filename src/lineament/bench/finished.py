@@ -74,7 +74,7 @@ def _facts(protocol: Protocol, context: Context) -> Iterator[Any]:
     yield [(name, _version(name)) for name in _COMPUTES]
     yield [(w.name, w.sha256) for m in methods().values() for w in m.card.weights]
     yield sorted(accepted()), [os.environ.get(name, "") for name in _VARIABLES]
-    yield _contents(sorted(_PACKAGE.rglob("*.py")))
+    yield _contents(sorted(p for p in _PACKAGE.rglob("*") if p.suffix in (".py", ".json", ".onnx")))
     if not protocol.calibrates:
         yield _contents(sorted((evidence_folder() / "calibration").glob("*.json")))
     # A protocol that names no set may use any of them.

@@ -21,6 +21,8 @@ from lineament.bench.facemask853 import chains
 from lineament.bench.plots import Axis, Curve
 from lineament.core.errors import BadInput, LicenceNotAccepted
 from lineament.core.geometry import box_iou
+from lineament.core.landmarks import Landmarks
+from lineament.core.markups import convert
 from lineament.core.media import read_image
 from lineament.core.protocols import Detector
 from lineament.measure.evidence import Result
@@ -28,11 +30,8 @@ from lineament.measure.interval import bootstrap
 from lineament.measure.points import cumulative_curve, failure_rate, mean_error, point_errors
 from lineament.measure.sets.nouns import PointedFaces
 
-FIVE = {
-    "68": (range(36, 42), range(42, 48), (30,), (48,), (54,)),
-    "106": (range(51, 57), range(61, 67), (74,), (86,), (90,)),
-}
-"""Points whose mean is each of the five, by scheme; 106 is in the order of Landmarks-106."""
+DEFAULT = "yunet with upright search"
+"""The chain that is on where nothing is said; it is always among `detectors`."""
 OVERLAP = 0.3
 STEPS = np.linspace(0, 0.2, 81)
 """Errors at which the cumulative curve is drawn."""
@@ -61,10 +60,10 @@ def five_points(faces: PointedFaces) -> Float32[np.ndarray, "n 5 2"]:
     Raises:
         BadInput: the reduction of the set's scheme is not known.
     """
-    if faces.scheme not in FIVE:
-        raise BadInput(f"the five points of scheme {faces.scheme!r} are not known")
-    parts = [faces.points[:, list(part)].mean(axis=1) for part in FIVE[faces.scheme]]
-    return np.stack(parts, axis=1)
+    try:
+        return convert(Landmarks(faces.points, faces.scheme), "5").points
+    except ValueError as error:
+        raise BadInput(f"the five points of scheme {faces.scheme!r} are not known") from error
 
 
 def bounds(points: Float32[np.ndarray, "n k 2"]) -> Float32[np.ndarray, "n 4"]:
@@ -90,9 +89,9 @@ def find(detector: Detector, faces: PointedFaces) -> FoundFaces:
 
 def mean_face(
     boxes: Float32[np.ndarray, "n 4"],
-    truth: Float32[np.ndarray, "n 5 2"],
+    truth: Float32[np.ndarray, "n k 2"],
     placed: Float32[np.ndarray, "m 4"],
-) -> Float64[np.ndarray, "m 5 2"]:
+) -> Float64[np.ndarray, "m k 2"]:
     """The mean place of the points in some boxes, put into other boxes."""
     sides = (boxes[:, 2:] - boxes[:, :2])[:, None]
     shares = ((truth - boxes[:, None, :2]) / sides).mean(axis=0, dtype=np.float64)
@@ -100,8 +99,8 @@ def mean_face(
 
 
 def both_ways(
-    boxes: Float32[np.ndarray, "n 4"], truth: Float32[np.ndarray, "n 5 2"]
-) -> Float64[np.ndarray, "n 5 2"]:
+    boxes: Float32[np.ndarray, "n 4"], truth: Float32[np.ndarray, "n k 2"]
+) -> Float64[np.ndarray, "n k 2"]:
     """The mean face in each box, fitted on the half of the faces that it is not of."""
     even = np.arange(len(boxes)) % 2 == 0
     placed = np.empty(truth.shape)
@@ -181,8 +180,8 @@ def compare(
 
 def errors_of(
     here: FoundFaces,
-    points: Float64[np.ndarray, "m 5 2"],
-    truth: Float32[np.ndarray, "n 5 2"],
+    points: Float64[np.ndarray, "m k 2"],
+    truth: Float32[np.ndarray, "n k 2"],
     length: Float64[np.ndarray, " n"],
 ) -> Float64[np.ndarray, " n"]:
     """Normalised mean error of each face; infinite where it was not found."""

@@ -1,11 +1,15 @@
 """FASSEG: each pixel of a face as background, skin, hair, eyes, nose or mouth.
 
-Measures any classifier of pixels, and two that need no network: the class that is the commonest at
-a place of the picture, and naive Bayes of place and colour, both fitted on the training part.
-Version 2 holds frontal faces, version 3 faces at many poses, of people not in its training part.
+Measures every method that gives ``parsing``, behind the default detector, and two classifiers that
+need no network: the class that is the commonest at a place of the picture, and naive Bayes of place
+and colour, both fitted on the training part. Version 2 holds frontal faces, version 3 faces at many
+poses, of people not in its training part. Version 2 is measured again with its pictures turned.
 
-Figures are F1 of each class over all pixels of all test pictures, and their mean. Intervals are
-over pictures (version 2, which names no people) or people (version 3).
+Figures are F1 and IoU of each class over all pixels of all test pictures, and their means. A
+network that does not know a class gets no figure for it, nor a mean over it: such are compared on
+background, skin (with eyes, nose and mouth) and hair, which all can answer. A face that is not
+found is background all over. Intervals are over pictures (version 2, which names no people) or
+people (version 3).
 
 Source: S. Benini et al., "FASSEG: a FAce semantic SEGmentation repository for face image analysis",
 Data in Brief 2019.
@@ -13,14 +17,16 @@ Data in Brief 2019.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64, Int, Int64, UInt8
 
 from lineament.bench.context import Context, Outcome, Protocol, Table
+from lineament.bench.parsers import Chain, chains
 from lineament.core.media import read_image
+from lineament.measure.degrade.turn import rotation
 from lineament.measure.evidence import Result
 from lineament.measure.interval import bootstrap
 from lineament.measure.parsing import Confusion
@@ -35,6 +41,10 @@ PLACES = 48
 LEVELS = 16
 """Levels of red, green and blue that colours are told apart by."""
 PRIOR, BAYES = "commonest class at the place", "naive Bayes of place and colour"
+COMMON = ("background", "skin", "hair")
+"""Classes that every parser knows."""
+TURNS = (30, 60, 90)
+"""Degrees that pictures are turned by."""
 DATA = {"V2": "FASSEG version 2, frontal", "V3": "FASSEG version 3, many poses"}
 
 
@@ -82,80 +92,222 @@ def count(faces: MaskedPictures) -> Counts:
     return Counts(places, colours)
 
 
-def confusions(classify: Classifier, faces: MaskedPictures) -> Int64[np.ndarray, "n c c"]:
-    """Pixels by true and answered class, of each picture."""
+def confusions(
+    classify: Classifier, faces: MaskedPictures, degrees: float = 0.0
+) -> Int64[np.ndarray, "n c c"]:
+    """Pixels by true and answered class, of each picture.
+
+    Args:
+        classify: is given each picture.
+        faces: pictures and what is true of them.
+        degrees: pictures are turned by, counter-clockwise, on a larger canvas whose corners do
+            not count.
+    """
     tables = []
     for path, mask in zip(faces.paths, faces.masks, strict=True):
         one = Confusion(faces.classes)
-        one.add(classify(read_image(path).pixels), read_mask(mask))
+        pixels, truth = turned(read_image(path).pixels, read_mask(mask), degrees)
+        one.add(classify(pixels), truth, truth >= 0)
         tables.append(one.pixels)
     return np.stack(tables)
 
 
+def turned(
+    pixels: UInt8[np.ndarray, "h w 3"], truth: Int64[np.ndarray, "h w"], degrees: float
+) -> tuple[UInt8[np.ndarray, "h2 w2 3"], Int64[np.ndarray, "h2 w2"]]:
+    """Both turned counter-clockwise about their middle; -1 where there was no picture."""
+    from PIL import Image as Pillow
+
+    classes = Pillow.fromarray((truth + 1).astype(np.uint8))
+    classes = classes.rotate(degrees, Pillow.Resampling.NEAREST, expand=True)
+    return rotation(pixels[None], degrees, expand=True)[0], np.asarray(classes).astype(np.int64) - 1
+
+
 def summed(
-    tables: Int64[np.ndarray, "n c c"], rows: Int[np.ndarray, " m"] | slice = slice(None)
+    tables: Int64[np.ndarray, "n c c"],
+    rows: Int[np.ndarray, " m"] | slice = slice(None),
+    classes: tuple[str, ...] = CLASSES,
 ) -> Confusion:
     """Some pictures together."""
-    total = Confusion(CLASSES)
+    total = Confusion(classes)
     total.pixels = tables[rows].sum(axis=0)
     return total
 
 
+def common(tables: Int64[np.ndarray, "n c c"]) -> Int64[np.ndarray, "n 3 3"]:
+    """Eyes, nose and mouth counted as skin, in truth and answers: the classes that all know."""
+    onto = np.zeros((len(CLASSES), len(COMMON)), np.int64)
+    onto[np.arange(len(CLASSES)), [0, 1, 2, 1, 1, 1]] = 1
+    return onto.T @ tables @ onto
+
+
 def run(context: Context) -> Outcome:
-    """Measure both classifiers on both versions."""
+    """Measure the classifiers and every parser asked for, on both versions."""
     folder = context.set_folder("fasseg")
-    tables, results = [], []
+    tables, results, parsers = [], [], chains(context)
     for version, named in DATA.items():
         context.say(f"fasseg: {version}")
         counts = count(train := read_fasseg(folder, version, "Train"))
         test = read_fasseg(folder, version, "Test")
-        done = {PRIOR: confusions(counts.prior, test), BAYES: confusions(counts.bayes, test)}
         data = f"{named}: fitted on {len(train.paths)} pictures, measured on {len(test.paths)}"
-        tables.append(class_table(data, done))
+        classifiers: dict[str, Classifier] = {PRIOR: counts.prior, BAYES: counts.bayes, **parsers}
+        done = {name: confusions(one, test) for name, one in classifiers.items()}
+        tables += class_tables(data, {k: v for k, v in done.items() if knows_all(k, parsers)})
+        tables.append(common_table(data, done))
         people = test.labels.get("person", np.arange(len(test.paths)))
-        results += _results(done, data, test.digest(), people, context.seed)
-    return Outcome(tables, results)
+        board = Board(data, test.digest(), people, context.seed)
+        for name in (BAYES, *parsers):
+            baseline = PRIOR if name == BAYES else BAYES
+            if knows_all(name, parsers):
+                results += board.results(name, done[name], baseline, done[baseline], CLASSES)
+            results += board.results(
+                name, common(done[name]), baseline, common(done[baseline]), COMMON
+            )
+        if version == "V2":
+            table, more = _turned(context, board, {BAYES: counts.bayes, **parsers}, test, done)
+            tables.append(table)
+            results += more
+    return Outcome([*tables, *_times(parsers)], results)
 
 
-def class_table(data: str, done: dict[str, np.ndarray]) -> Table:
-    """F1 of each class, its mean, and the share of pixels that are right."""
+def knows_all(name: str, parsers: Mapping[str, Chain]) -> bool:
+    """Whether a classifier can answer each of the six classes."""
+    return name not in parsers or parsers[name].classes == set(CLASSES)
+
+
+def class_tables(data: str, done: Mapping[str, np.ndarray]) -> list[Table]:
+    """F1 and IoU of each of the six classes, their means, and the share of right pixels."""
+    tables = []
+    for score in ("F1", "IoU"):
+        rows = []
+        for name, each in done.items():
+            total = summed(each)
+            scores, mean = _scores(total, score)
+            figures = [*scores.values(), mean, total.pixel_accuracy()]
+            rows.append((name, *(f"{100 * value:.1f}" for value in figures)))
+        headings = (*(f"{name} %#" for name in CLASSES), f"mean {score} %#", "pixels %#")
+        tables.append(Table(f"{data}: {score} of each class", ("classifier", *headings), rows))
+    return tables
+
+
+def common_table(data: str, done: Mapping[str, np.ndarray]) -> Table:
+    """F1 and IoU of the three classes that all know."""
     rows = []
-    for name, tables in done.items():
-        total = summed(tables)
-        figures = [*total.f1().values(), total.mean_f1(), total.pixel_accuracy()]
+    for name, each in done.items():
+        total = summed(common(each), classes=COMMON)
+        figures = [v for score in ("F1", "IoU") for v in _flat(*_scores(total, score))]
         rows.append((name, *(f"{100 * value:.1f}" for value in figures)))
-    headings = ("classifier", *(f"{name} %#" for name in CLASSES), "mean F1 %#", "pixels %#")
-    return Table(f"{data}: F1 of each class", headings, rows)
+    headings = [f"{name} {s} %#" for s in ("F1", "IoU") for name in (*COMMON, "mean")]
+    title = f"{data}: the classes that all know; skin holds eyes, nose and mouth"
+    return Table(title, ("classifier", *headings), rows)
 
 
-def _results(
-    done: dict[str, np.ndarray],
-    data: str,
-    digest: str,
-    people: Int64[np.ndarray, " n"],
-    seed: int,
-) -> list[Result]:
-    figures: dict[str, Callable[[Confusion], float]] = {
-        "mean F1 of six classes": lambda total: total.mean_f1(),
-        "pixel accuracy": lambda total: total.pixel_accuracy(),
-    }
-    figures |= {f"F1 of {name}": lambda total, name=name: total.f1()[name] for name in CLASSES}
-    ours, prior = done[BAYES], done[PRIOR]
-    return [
-        Result(
-            method="parsing-naive-bayes",
-            protocol="fasseg",
-            data=data,
-            data_hash=digest,
-            metric=metric,
-            ours=of(summed(ours)),
-            interval=bootstrap(lambda rows, of=of: of(summed(ours, rows)), people, seed=seed).pair,
-            baseline=PRIOR,
-            baseline_value=of(summed(prior)),
-            seed=seed,
-        )
-        for metric, of in figures.items()
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Makes results of one set of pictures.
+
+    Attributes:
+        data: in words.
+        digest: of the data.
+        people: who each picture shows.
+        seed: of the draws.
+    """
+
+    data: str
+    digest: str
+    people: Int64[np.ndarray, " n"]
+    seed: int
+
+    def results(
+        self,
+        name: str,
+        ours: np.ndarray,
+        baseline: str,
+        theirs: np.ndarray,
+        classes: tuple[str, ...],
+        suffix: str = "",
+    ) -> list[Result]:
+        """Every figure of one classifier beside those of another."""
+        many = "six classes" if len(classes) == len(CLASSES) else "background, skin and hair"
+        figures: dict[str, Callable[[Confusion], float]] = {
+            f"mean F1 of {many}": Confusion.mean_f1,
+            f"mean IoU of {many}": Confusion.mean_iou,
+        }
+        if len(classes) == len(CLASSES) and not suffix:
+            figures["pixel accuracy"] = Confusion.pixel_accuracy
+            figures |= {f"F1 of {k}": lambda one, k=k: one.f1()[k] for k in classes}
+            figures |= {f"IoU of {k}": lambda one, k=k: one.iou()[k] for k in classes}
+        return [
+            Result(
+                method="parsing-naive-bayes" if name == BAYES else name,
+                protocol="fasseg",
+                data=self.data,
+                data_hash=self.digest,
+                metric=metric + suffix,
+                ours=of(summed(ours, classes=classes)),
+                interval=bootstrap(
+                    lambda rows, of=of: of(summed(ours, rows, classes)),
+                    self.people,
+                    seed=self.seed,
+                ).pair,
+                baseline=baseline,
+                baseline_value=of(summed(theirs, classes=classes)),
+                seed=self.seed,
+            )
+            for metric, of in figures.items()
+        ]
+
+
+def _turned(
+    context: Context,
+    board: Board,
+    classifiers: Mapping[str, Classifier],
+    test: MaskedPictures,
+    upright: Mapping[str, np.ndarray],
+) -> tuple[Table, list[Result]]:
+    """Mean F1 of the three classes with the pictures turned."""
+    rows = {name: [upright[name]] for name in classifiers}
+    results = []
+    for degrees in TURNS:
+        context.say(f"fasseg: V2 turned by {degrees} degrees")
+        for name, classify in classifiers.items():
+            rows[name].append(confusions(classify, test, degrees))
+            if name != BAYES:
+                ours, theirs = common(rows[name][-1]), common(rows[BAYES][-1])
+                suffix = f", turned by {degrees} degrees"
+                results += board.results(name, ours, BAYES, theirs, COMMON, suffix)[:1]
+    cells = [
+        (name, *(f"{100 * summed(common(t), classes=COMMON).mean_f1():.1f}" for t in each))
+        for name, each in rows.items()
     ]
+    headings = ("classifier", "upright %#", *(f"{degrees} degrees %#" for degrees in TURNS))
+    title = f"{board.data}: mean F1 of background, skin and hair, pictures turned"
+    return Table(title, headings, cells), results
+
+
+def _times(parsers: Mapping[str, Chain]) -> list[Table]:
+    if not parsers:
+        return []
+    rows = [
+        (
+            name,
+            str(one.faces + one.missed),
+            str(one.missed),
+            f"{1000 * one.seconds / one.faces:.0f}",
+        )
+        for name, one in parsers.items()
+        if one.faces
+    ]
+    headings = ("parser", "pictures#", "no face found#", "network ms a face#")
+    return [Table("FASSEG: faces found, and time", headings, rows)]
+
+
+def _scores(total: Confusion, score: str) -> tuple[dict[str, float], float]:
+    return (total.f1(), total.mean_f1()) if score == "F1" else (total.iou(), total.mean_iou())
+
+
+def _flat(scores: dict[str, float], mean: float) -> list[float]:
+    return [*scores.values(), mean]
 
 
 def _cells(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:

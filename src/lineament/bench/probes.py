@@ -28,11 +28,14 @@ from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.media import read_image
 from lineament.core.protocols import Embedder
+from lineament.see.attributes.lnet_anet import IdentityFeatures
 
 Features = Callable[[tuple[Path, ...]], np.ndarray]
 """Pictures of one face each to a matrix, one row a picture."""
 
 BASELINE = "raw pixels"
+INNER = "lnet-anet"
+"""The method whose features are the inside of SFace."""
 RAW_SIDE = 16
 STRENGTHS = tuple(10.0**k for k in range(6))
 """Of ridge regression, to choose from."""
@@ -58,25 +61,45 @@ class PlacedCrops:
         return f"{missed} of {len(self.found)} faces not found and cut at the set's usual place"
 
 
+@dataclass(frozen=True, eq=False)
+class PlacedPoints:
+    """The five points of one face of every picture.
+
+    Attributes:
+        points: one set a picture.
+        found: whether the detector found them; the others lie where they do on average.
+    """
+
+    points: tuple[Landmarks, ...]
+    found: Bool[np.ndarray, " n"]
+
+
 @cache
-def placed_crops(paths: tuple[Path, ...], template: Template = ARCFACE_112) -> PlacedCrops:
-    """Align each picture's face; where none is found, cut where the set's faces usually are.
+def placed_points(paths: tuple[Path, ...]) -> PlacedPoints:
+    """The points of each picture's face; where none is found, where the set's faces usually are.
 
     That place is the median of the points found, as shares of width and height: sets of crops show
-    the face at one place. Where nobody is found at all, it is the template's own.
+    the face at one place. Where nobody is found at all, it is that of the `ARCFACE_112` template.
     """
     images = [read_image(path) for path in paths]
     points = main_points(paths)
     usual = _usual_points(images, points)
-    crops = [
-        align(
-            image,
-            found or Landmarks((usual * _size(image))[None].astype(np.float32), "5"),
-            template,
-        )
+    placed = [
+        found or Landmarks((usual * _size(image))[None].astype(np.float32), "5")
         for image, found in zip(images, points, strict=True)
     ]
-    return PlacedCrops(Crops.join(crops), np.asarray([p is not None for p in points]))
+    return PlacedPoints(tuple(placed), np.asarray([p is not None for p in points]))
+
+
+@cache
+def placed_crops(paths: tuple[Path, ...], template: Template = ARCFACE_112) -> PlacedCrops:
+    """Each picture's face, aligned on `placed_points`."""
+    placed = placed_points(paths)
+    crops = [
+        align(read_image(path), points, template)
+        for path, points in zip(paths, placed.points, strict=True)
+    ]
+    return PlacedCrops(Crops.join(crops), placed.found)
 
 
 @cache
@@ -100,8 +123,16 @@ def described(paths: tuple[Path, ...], slug: str) -> Float[np.ndarray, "n d"]:
     return method(slug, "extract").load()()(placed_crops(paths).crops)
 
 
+@cache
+def inner_features(paths: tuple[Path, ...]) -> Float[np.ndarray, "n d"]:
+    """What SFace holds of each face before it forgets all but the identity; see `lnet-anet`."""
+    crops = placed_crops(paths).crops
+    return IdentityFeatures(threads=1).describe(crops)["features"]
+
+
 def feature_sets(context: Context) -> dict[str, Features]:
-    """What is probed, by name: the baseline first, then every embedder asked for.
+    """What is probed, by name: the baseline first, then every embedder asked for, then the inside
+    of one of them.
 
     Methods that describe pictures of any kind are slow, and join where they are asked for by name.
     """
@@ -110,13 +141,15 @@ def feature_sets(context: Context) -> dict[str, Features]:
         for slug, found in methods().items()
         if found.card.verb == "extract" and "features" in found.card.gives
     }
+    describers = {slug for slug, found in methods().items() if found.card.verb == "describe"}
     named = [slug for slug in context.methods if slug in general]
-    others = [slug for slug in context.methods if slug not in general]
-    slugs = embedders(others, context.say) if others or not named else []
+    others = [slug for slug in context.methods if slug not in general | describers]
+    slugs = embedders(others, context.say) if others or not context.methods else []
     return {
         BASELINE: raw_pixels,
         **{slug: partial(embedded, slug=slug) for slug in slugs},
         **{slug: partial(described, slug=slug) for slug in named},
+        **({INNER: inner_features} if not context.methods or INNER in context.methods else {}),
     }
 
 

@@ -14,8 +14,9 @@ from lineament.cli.describe import analyzer_of
 from lineament.cli.output import numbers, print_json, print_table, progress
 from lineament.core.cards import method
 from lineament.core.errors import BadInput, GalleryError, MissingFile, NoFace
+from lineament.know.best_face import worth
 from lineament.know.calibrate import calibration_for, own_calibration, unlike
-from lineament.know.gallery import Gallery, Person
+from lineament.know.gallery import FaceView, Gallery, Person
 from lineament.know.grouping import regroup
 
 
@@ -41,7 +42,7 @@ def opened(options: Namespace) -> Iterator[Gallery]:
 def index(options: Namespace) -> int:
     """Bring the gallery up to date with a folder."""
     from lineament.core.media import image_files
-    from lineament.ingest import Tally, index_folder
+    from lineament.ingest import MEDIA_SUFFIXES, Tally, index_folder
 
     if not options.folder.exists():
         raise MissingFile("no such folder", str(options.folder))
@@ -55,7 +56,7 @@ def index(options: Namespace) -> int:
         ) as gallery,
         progress(not options.json) as bars,
     ):
-        total = sum(1 for _ in image_files(options.folder))
+        total = sum(1 for _ in image_files(options.folder, suffixes=MEDIA_SUFFIXES))
         task = bars.add_task("photos", total=total)
 
         def show(tally: Tally) -> None:
@@ -85,6 +86,8 @@ def index(options: Namespace) -> int:
                 "known": tally.known,
                 "forgotten": tally.forgotten,
                 "skipped": [{"path": s.path, "kind": s.kind, "reason": s.reason} for s in skipped],
+                "videos": tally.videos,
+                "damaged": [{"path": path, "reason": reason} for path, reason in tally.damaged],
                 "missing": tally.missing,
                 "faces_found": tally.faces,
                 "photos": photos,
@@ -98,14 +101,17 @@ def index(options: Namespace) -> int:
         )
         return 0
     print(f"{photos} photos, {faces} faces, {tally.people} people in {gallery_path(options)}")
+    read = f"{tally.indexed} photos" + (f" ({tally.videos} videos)" if tally.videos else "")
     print(
-        f"This run: {tally.indexed} photos read with {tally.faces} faces in {tally.seconds:.1f} s; "
+        f"This run: {read} read with {tally.faces} faces in {tally.seconds:.1f} s; "
         f"{tally.unchanged} unchanged, {tally.known} copies or moved."
     )
     if skipped:
         print(f"{len(skipped)} files could not be read; `lineament report` lists them all:")
         for file in skipped[:5]:
             print(f"  {_short(file.path)}: {file.reason}")
+    for path, reason in tally.damaged[:5]:
+        print(f"Only a part could be read of {_short(path)}: {reason}")
     if tally.missing and not options.prune:
         print(f"{tally.missing} photos are gone from the folder; --prune drops them.")
     if warnings:
@@ -125,6 +131,7 @@ def people(options: Namespace) -> int:
             print_json([_person_row(person) for person in found])
             return 0
         again = [p for p in found if len(p.faces) > 1 or p.name]
+        better = worth(gallery)
         print_table(
             ("id#", "name", "faces#", "photos#", "best photo"),
             [
@@ -133,7 +140,7 @@ def people(options: Namespace) -> int:
                     p.name or "",
                     len(p.faces),
                     len({f.photo for f in p.faces}),
-                    _short(max(p.faces, key=lambda f: f.quality).photo),
+                    _short(max(p.faces, key=better).photo),
                 )
                 for p in again
             ],
@@ -158,10 +165,19 @@ def _person_row(person: Person) -> dict[str, Any]:
                 "box": numbers(face.box),
                 "score": round(face.score, 4),
                 "quality": round(face.quality, 3),
+                "seconds": _seconds(face),
             }
             for face in person.faces
         ],
     }
+
+
+def _seconds(face: FaceView) -> dict[str, float] | None:
+    """From when to when a face is seen in a video, and when best; None for a photo."""
+    if face.span is None:
+        return None
+    times = {"first": face.span.first, "last": face.span.last, "best": face.span.best}
+    return {name: round(time, 3) for name, time in times.items()}
 
 
 def _said(options: Namespace, person_id: int, sentence: str) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from lineament.analyze import Analyzer, main_face
+from lineament.cli.fields import face_json, face_words, wanted_fields
 from lineament.cli.output import numbers, print_json, print_table
 from lineament.core.errors import BadInput, UnreadableImage
 from lineament.core.faces import Faces
@@ -17,11 +19,15 @@ from lineament.core.verdict import Calibration
 from lineament.know.verify import verify as compare
 
 
-def analyzer_of(options: Namespace, embedder: str | None) -> Analyzer:
+def analyzer_of(
+    options: Namespace, embedder: str | None, want: Iterable[str] | None = None
+) -> Analyzer:
     """The analyzer that the command line asks for."""
     return Analyzer.of(
         options.detector,
         embedder,
+        want=want,
+        using=getattr(options, "using", ()),
         upright=not options.as_is,
         small_faces=options.small_faces,
         flip=getattr(options, "flip", False),
@@ -34,7 +40,8 @@ def analyze(options: Namespace) -> int:
     go on."""
     if options.draw and len(options.photos) > 1:
         raise BadInput("--draw takes one photo")
-    analyzer = analyzer_of(options, None)
+    want = wanted_fields(options.want) | ({"parsing"} if options.masks else frozenset())
+    analyzer = analyzer_of(options, options.embedder, want)
     found: list[dict[str, Any]] = []
     failures = 0
     for path in options.photos:
@@ -46,52 +53,73 @@ def analyze(options: Namespace) -> int:
             found.append({"photo": str(path), "error": error.reason, "faces": []})
             continue
         faces = analyzer([image])[0]
-        found.append(_photo_row(path, image, faces))
+        found.append(_photo_row(path, image, faces, want))
+        if options.masks:
+            _write_masks(options.masks, path, image, faces, found[-1])
+        if not options.json:
+            _print_faces(found[-1], faces, want)
         if options.draw:
-            from lineament.core.draw import draw_faces
-
-            drawn = draw_faces(image, faces)
-            options.draw.write_bytes(encode_jpeg(drawn.pixels, 92))
+            options.draw.write_bytes(encode_jpeg(draw(image, faces).pixels, 92))
     if options.json:
         print_json(found if len(found) > 1 else found[0])
-    else:
-        _print_faces(found)
-        if options.draw:
-            print(f"drawn: {options.draw}")
+    elif options.draw:
+        print(f"drawn: {options.draw}")
     return UnreadableImage.exit_code if failures == len(options.photos) else 0
 
 
-def _photo_row(path: Path, image: Image, faces: Faces) -> dict[str, Any]:
-    scale = image.scale
+def draw(image: Image, faces: Faces) -> Image:
+    """The picture with all that was found drawn into it."""
+    from lineament.core.draw import draw_faces
+    from lineament.core.draw_masks import draw_masks
+    from lineament.core.draw_pose import draw_poses, pose_labels
+
+    if "parsing" in faces.fields:
+        image = draw_masks(image, faces.parsing)
+    if "pose" not in faces.fields:
+        return draw_faces(image, faces)
+    return draw_poses(draw_faces(image, faces, pose_labels(faces)), faces)
+
+
+def _write_masks(
+    folder: Path, photo: Path, image: Image, faces: Faces, row: dict[str, Any]
+) -> None:
+    """Each face's classes as a PNG; the rows say its name and what the numbers mean."""
+    from PIL import Image as Pillow
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, described in enumerate(row["faces"]):
+        labels = faces.parsing.label_map(number, image.width, image.height)
+        file = folder / f"{photo.stem}-{number + 1}.png"
+        Pillow.fromarray(labels).resize(
+            (row["width"], row["height"]), Pillow.Resampling.NEAREST
+        ).save(file)
+        described["parsing"] |= {"map": str(file), "classes": list(faces.parsing.names)}
+
+
+def _photo_row(path: Path, image: Image, faces: Faces, want: frozenset[str]) -> dict[str, Any]:
     return {
         "photo": str(path),
-        "width": round(image.width / scale),
-        "height": round(image.height / scale),
-        "faces": [
-            {
-                "box": numbers(face.box / scale),
-                "score": round(face.score, 4),
-                "landmarks": numbers(face.points / scale),
-                "quality": round(float(face.quality), 3),
-            }
-            for face in faces
-        ],
+        "width": round(image.width / image.scale),
+        "height": round(image.height / image.scale),
+        "faces": [face_json(face, want, image.scale) for face in faces],
     }
 
 
-def _print_faces(found: list[dict[str, Any]]) -> None:
-    for row in found:
-        if "error" in row:
-            continue
-        count = len(row["faces"])
-        words = {0: "nobody found", 1: "1 face"}.get(count, f"{count} faces")
-        print(f"{row['photo']}  {row['width']} x {row['height']}  {words}")
-        if count:
-            lines = [
-                (i + 1, " ".join(f"{v:.0f}" for v in f["box"]), f"{f['score']:.2f}", f["quality"])
-                for i, f in enumerate(row["faces"])
-            ]
-            print_table(("face#", "box (x1 y1 x2 y2)", "score#", "quality#"), lines)
+def _print_faces(row: dict[str, Any], faces: Faces, want: frozenset[str]) -> None:
+    words = {0: "nobody found", 1: "1 face"}.get(len(faces), f"{len(faces)} faces")
+    print(f"{row['photo']}  {row['width']} x {row['height']}  {words}")
+    if not len(faces):
+        return
+    lines = [
+        (
+            number,
+            " ".join(f"{v:.0f}" for v in described["box"]),
+            f"{face.score:.2f}",
+            *(face_words(face, name) for name in sorted(want)),
+        )
+        for number, (face, described) in enumerate(zip(faces, row["faces"], strict=True), 1)
+    ]
+    print_table(("face#", "box (x1 y1 x2 y2)", "score#", *sorted(want)), lines)
 
 
 def verify(options: Namespace) -> int:

@@ -88,8 +88,68 @@ def _rate(parser: argparse.ArgumentParser) -> None:
 def _describing(commands) -> None:
     p = _command(commands, "analyze", "describe:analyze", "find and describe the faces of photos")
     p.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
+    p.add_argument(
+        "--want",
+        default="quality",
+        metavar="FIELDS",
+        help="what to say of each face, with commas between: landmarks, pose, gaze, parsing, age, "
+        "sex, expression, quality, ... (default: quality)",
+    )
+    p.add_argument(
+        "--using",
+        nargs="+",
+        default=(),
+        metavar="METHOD",
+        help="methods to prefer to the default ones; see lineament methods",
+    )
     p.add_argument("--draw", type=Path, metavar="FILE", help="also draw the faces of one photo")
-    _networks(p, embedder=False)
+    p.add_argument(
+        "--masks",
+        type=Path,
+        metavar="FOLDER",
+        help="also write each face's label map, as large as the photo, as a PNG of class numbers",
+    )
+    _networks(p)
+    p = _command(
+        commands,
+        "watch",
+        "watch:watch",
+        "follow the faces of a video",
+        "Tells when each is seen and where its best pictures are; nothing is kept.",
+    )
+    p.add_argument("video", type=Path, metavar="VIDEO")
+    p.add_argument(
+        "--draw",
+        type=Path,
+        metavar="OUT",
+        help="also write the video with faces drawn in and its sound: .mp4, .mov, .mkv, .webm",
+    )
+    p.add_argument(
+        "--csv", type=Path, metavar="FILE", help="also write each face of each frame as a row"
+    )
+    p.add_argument(
+        "--attention",
+        type=Path,
+        metavar="PAGE",
+        help="also write where each head turned: an HTML page with a chart, and a CSV beside it",
+    )
+    p.add_argument(
+        "--every",
+        type=float,
+        metavar="SECONDS",
+        help="look at one frame each so many seconds only",
+    )
+    p.add_argument(
+        "--detect-every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="find faces in every n-th frame and move them along between; default: 1",
+    )
+    p.add_argument(
+        "--max-side", type=int, metavar="N", help="read larger frames reduced to this long side"
+    )
+    _networks(p)
     p = _command(
         commands,
         "verify",
@@ -112,7 +172,7 @@ def _indexing(commands) -> None:
         commands,
         "index",
         "album:index",
-        "read a folder of photos into a gallery of people",
+        "read a folder of photos and videos into a gallery of people",
         "Photos already known by their content are not read again; safe to stop and repeat.",
     )
     p.add_argument("folder", type=Path, metavar="FOLDER")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 
 from lineament import __version__
 from lineament.core.verdict import Calibration
+from lineament.know.best_face import worth
 from lineament.know.calibration import calibration_of
 from lineament.know.cluster import threshold_for
 from lineament.know.gallery import FaceView, Gallery, Person
@@ -46,7 +47,9 @@ def _facts(gallery: Gallery, where: Path) -> dict[str, Any]:
     people = gallery.people()
     photos, faces = gallery.counts()
     again = [p for p in people if len(p.faces) > 1 or p.name]
-    once = sorted((p for p in people if len(p.faces) == 1 and not p.name), key=_best_quality)
+    better = worth(gallery)
+    once = [p for p in people if len(p.faces) == 1 and not p.name]
+    once.sort(key=lambda p: -better(p.faces[0]))
     calibration = calibration_of(gallery.space)
     threshold = threshold_for(faces, calibration)
     return {
@@ -54,7 +57,7 @@ def _facts(gallery: Gallery, where: Path) -> dict[str, Any]:
         "faces": faces,
         "named_people": sum(1 for p in people if p.name),
         "unnamed_people": sum(1 for p in people if not p.name),
-        "recurring": [_person(gallery, p) for p in again[:PEOPLE]],
+        "recurring": [_person(gallery, p, better) for p in again[:PEOPLE]],
         "once": [_once(gallery, p) for p in once[:ONCE]],
         "once_total": len(once),
         "quality": _histogram([f.quality for p in people for f in p.faces]),
@@ -70,12 +73,10 @@ def _facts(gallery: Gallery, where: Path) -> dict[str, Any]:
     }
 
 
-def _best_quality(person: Person) -> float:
-    return -max((face.quality for face in person.faces), default=0.0)
-
-
-def _person(gallery: Gallery, person: Person) -> dict[str, Any]:
-    best_first = sorted(person.faces, key=lambda face: -face.quality)
+def _person(
+    gallery: Gallery, person: Person, better: Callable[[FaceView], float]
+) -> dict[str, Any]:
+    best_first = sorted(person.faces, key=lambda face: -better(face))
     return {
         "id": person.id,
         "name": person.name,

@@ -31,8 +31,8 @@ class Weight:
         commercial: whether the licence allows commercial use.
         trained_on: the training data, as far as it is known.
         preprocessing: how pixels must be laid out for it.
-        sources: where to get it, best first: ``pypi:NAME==VERSION!path``,
-            ``npm:NAME@VERSION!path`` or ``https://...``.
+        sources: where to get it, best first: ``pypi:NAME==VERSION!path`` (``sdist:`` where there is
+            no wheel), ``npm:NAME@VERSION!path`` or ``https://...``.
     """
 
     name: str
@@ -129,7 +129,10 @@ def read_card(path: Path) -> Card | None:
         return None
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "CARD":
-            return _evaluate(node.value)
+            try:
+                return _evaluate(node.value)
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
     return None
 
 

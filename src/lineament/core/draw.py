@@ -26,7 +26,12 @@ Source: M. Okabe, K. Ito, "Color Universal Design", 2008.
 _LONGEST_LABEL = 60
 
 
-def draw_faces(image: Image, faces: Faces, labels: Sequence[str | None] | None = None) -> Image:
+def draw_faces(
+    image: Image,
+    faces: Faces,
+    labels: Sequence[str | None] | None = None,
+    colours: Sequence[int] | None = None,
+) -> Image:
     """A copy of the picture with a box around each face, its points, and a label.
 
     Lines and letters grow with the picture. Each box has a thin white edge, so that it stands out
@@ -37,9 +42,10 @@ def draw_faces(image: Image, faces: Faces, labels: Sequence[str | None] | None =
         faces: boxes, and landmarks or else keypoints where they are there, in pixels of ``image``.
         labels: one text a face, or None for a face without; up to 60 characters are drawn. The
             font at hand knows ASCII: accents are left out, letters of other scripts become "?".
+        colours: a number a face; equal ones are drawn alike. None counts the faces.
 
     Raises:
-        ValueError: there are not as many labels as faces.
+        ValueError: there are not as many labels, or colours, as faces.
     """
     from PIL import Image as Pil
     from PIL import ImageDraw, ImageFont
@@ -47,6 +53,9 @@ def draw_faces(image: Image, faces: Faces, labels: Sequence[str | None] | None =
     texts: Sequence[str | None] = [None] * len(faces) if labels is None else labels
     if len(texts) != len(faces):
         raise ValueError(f"{len(texts)} labels for {len(faces)} faces")
+    hues = range(len(faces)) if colours is None else colours
+    if len(hues) != len(faces):
+        raise ValueError(f"{len(hues)} colours for {len(faces)} faces")
     picture = Pil.fromarray(np.ascontiguousarray(image.pixels))
     pen = ImageDraw.Draw(picture)
     side = max(image.width, image.height)
@@ -54,12 +63,13 @@ def draw_faces(image: Image, faces: Faces, labels: Sequence[str | None] | None =
     font = ImageFont.load_default(max(12, round(side / 50)))
     boxes = clip_boxes(faces.boxes, image.width - 1, image.height - 1)
     for row, (face, text) in enumerate(zip(faces, texts, strict=True)):
-        colour = COLOURS[row % len(COLOURS)]
+        colour = COLOURS[hues[row] % len(COLOURS)]
         _draw_box(pen, boxes[row], line, colour)
         if "landmarks" in faces.fields:
-            _draw_points(pen, face.landmarks.points[0], line / 3, colour)
+            # So many points need no edge to be seen, and would hide the face with one.
+            _draw_points(pen, face.landmarks.points[0], 0.6 * line, 0, colour)
         elif "keypoints" in faces.fields:
-            _draw_points(pen, face.points, line, colour)
+            _draw_points(pen, face.points, 1.5 * line, 1, colour)
         if text:
             _draw_label(pen, boxes[row], text, font, line, colour)
     return Image(np.array(picture), image.source, image.scale)
@@ -76,11 +86,16 @@ def _draw_box(
 
 
 def _draw_points(
-    pen: ImageDraw, points: Float[np.ndarray, "k 2"], line: float, colour: tuple[int, int, int]
+    pen: ImageDraw,
+    points: Float[np.ndarray, "k 2"],
+    radius: float,
+    edge: float,
+    colour: tuple[int, int, int],
 ) -> None:
     for x, y in points.tolist():
-        pen.circle((x, y), 1.5 * line + min(1, line), fill="white")
-        pen.circle((x, y), 1.5 * line, fill=colour)
+        if edge:
+            pen.circle((x, y), radius + edge, fill="white")
+        pen.circle((x, y), radius, fill=colour)
 
 
 def _draw_label(

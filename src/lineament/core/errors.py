@@ -44,6 +44,21 @@ class ImageTooLarge(UnreadableImage):
     """The file asks for more bytes, pixels or work than the limits allow."""
 
 
+class BrokenVideo(TruncatedImage):
+    """A video that ends before its time or is damaged on the way. What could be decoded was given
+    before; ``seconds`` is the time in the video at which it broke, where that is known."""
+
+    def __init__(
+        self, message: str, source: str | None = None, seconds: float | None = None
+    ) -> None:
+        super().__init__(message, source)
+        self.seconds = seconds
+
+
+class ExtraMissing(UnreadableImage):
+    """What reads this file belongs to an extra of the package that is not installed."""
+
+
 class NoFace(BadInput):
     """A face was needed and none was found."""
 

@@ -9,7 +9,8 @@ from jaxtyping import Float32
 
 SCHEMES = {"5": 5, "68": 68, "106": 106, "478": 478}
 """Names of the schemes and their number of points. The order of "5" is right eye, left eye, nose
-tip, right and left corner of the mouth: the person's right, which is the picture's left."""
+tip, right and left corner of the mouth: the person's right, which is the picture's left. "68" is in
+the order of 300-W, "106" in that of Landmarks-106, "478" is MediaPipe's mesh with irises."""
 
 
 @dataclass(frozen=True, eq=False)

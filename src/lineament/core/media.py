@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -130,7 +130,9 @@ def content_hash(path: str | Path) -> str:
 
 
 def image_files(
-    folder: str | Path, on_error: Callable[[MissingFile], None] | None = None
+    folder: str | Path,
+    on_error: Callable[[MissingFile], None] | None = None,
+    suffixes: Collection[str] = SUFFIXES,
 ) -> Iterator[Path]:
     """The picture files below a folder, by suffix, in order of their paths.
 
@@ -141,6 +143,7 @@ def image_files(
     Args:
         folder: where to look; a single file is given back whatever its name.
         on_error: called for each folder below that may not be listed; without it that is raised.
+        suffixes: of the files to give, in small letters.
 
     Raises:
         MissingFile: there is no such folder, or it may not be listed.
@@ -159,7 +162,7 @@ def image_files(
                 if on_error is None:
                     raise
                 on_error(error)
-        elif Path(entry.name).suffix.lower() in SUFFIXES and os.path.isfile(entry.path):  # noqa: PTH113
+        elif Path(entry.name).suffix.lower() in suffixes and os.path.isfile(entry.path):  # noqa: PTH113
             yield Path(entry.path)
 
 

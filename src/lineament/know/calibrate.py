@@ -18,12 +18,13 @@ from dataclasses import asdict, dataclass
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float32, Int, Int64
+from jaxtyping import Float, Float32, Int, Int64
 
 from lineament.core.embeddings import Embeddings
 from lineament.core.errors import BadInput, LineamentError
 from lineament.core.verdict import Calibration
 from lineament.know.calibration import calibration_of
+from lineament.know.constraints import moments
 from lineament.know.gallery import Gallery
 from lineament.measure.interval import bootstrap_pairs
 
@@ -109,7 +110,7 @@ def calibrate(gallery: Gallery, *, seed: int = 0) -> OwnCalibration:
     """
     shipped = calibration_of(gallery.space)
     faces = gallery.codes()
-    couples = known_couples(faces.photos, faces.people, _told_apart(gallery))
+    couples = known_couples(faces.photos, faces.people, _told_apart(gallery), faces.spans)
     if len(couples) > _MOST_PAIRS:
         rows = np.random.default_rng(seed).choice(len(couples), _MOST_PAIRS, replace=False)
         couples = couples[np.sort(rows)]
@@ -137,6 +138,7 @@ def known_couples(
     photos: Int[np.ndarray, " n"],
     people: Int[np.ndarray, " n"],
     apart: Iterable[tuple[int, int]] = (),
+    spans: Float[np.ndarray, "n 2"] | None = None,
 ) -> Int64[np.ndarray, "c 2"]:
     """Pairs of people who are surely two, the smaller number first, in order.
 
@@ -144,10 +146,12 @@ def known_couples(
         photos: the photo that each face is in: who stand in one are different people.
         people: the person of each face, or -1.
         apart: pairs of people told to be different.
+        spans: when each face is seen, where its photo is a video; see `constraints.moments`.
     """
     found = {(min(a, b), max(a, b)) for a, b in apart if a != b}
-    order = np.argsort(photos, kind="stable")
-    for together in np.split(people[order], np.flatnonzero(np.diff(photos[order])) + 1):
+    rows, seen = moments(photos, spans)
+    order = np.argsort(seen, kind="stable")
+    for together in np.split(people[rows[order]], np.flatnonzero(np.diff(seen[order])) + 1):
         if len(together) > 1:
             there = np.unique(together[together >= 0]).tolist()
             found.update(combinations(there, 2))

@@ -83,6 +83,7 @@ def cluster(
     different: Sequence[tuple[Told, Told]] = (),
     quality: Float[np.ndarray, " n"] | None = None,
     one_per_photo: bool = True,
+    spans: Float[np.ndarray, "n 2"] | None = None,
     config: ClusterConfig = DEFAULT,
 ) -> Int64[np.ndarray, " n"]:
     """Say which faces are of one person.
@@ -102,6 +103,8 @@ def cluster(
         quality: how much each face counts in its group, above 0; only ratios matter.
         one_per_photo: never put two faces of one photo in one person, unless `same` or `start`
             says so.
+        spans: seconds from which to which a face is seen, where its photo is a video, NaN where it
+            is none: faces of a video that are not seen at once may be of one person.
         config: knobs.
 
     Returns:
@@ -116,6 +119,8 @@ def cluster(
     known = np.full(n, -1) if start is None else np.asarray(start)
     weights = np.ones(n, np.float32) if quality is None else np.asarray(quality, np.float32)
     _check(vectors, photos, known, weights)
+    if spans is not None and len(spans) != n:
+        raise BadInput(f"{n} faces need as many spans; got {len(spans)}")
     decisions = Decisions.of(n, same, different)
     if n == 0:
         return np.empty(0, np.int64)
@@ -126,6 +131,7 @@ def cluster(
         photos[order] if one_per_photo else None,
         threshold,
         known[order],
+        None if spans is None else spans[order],
         decisions.moved(rank),
         weights[order],
         config,
@@ -138,6 +144,7 @@ def _cluster_sorted(
     photos: Int[np.ndarray, " n"] | None,
     threshold: float,
     known: Int[np.ndarray, " n"],
+    spans: Float[np.ndarray, "n 2"] | None,
     decisions: Decisions,
     weights: Float32[np.ndarray, " n"],
     config: ClusterConfig,
@@ -159,7 +166,7 @@ def _cluster_sorted(
     )
     pairs = unique_pairs(group[graph.pairs], len(groups))
     del vectors, graph
-    bars = Constraints(group, photos, decisions.different)
+    bars = Constraints(group, photos, decisions.different, spans)
     merged = agglomerate(groups, pairs, threshold, bars)[group]
     faces = np.bincount(merged, minlength=len(groups))
     return _labels(absorb(groups, faces, threshold, bars)[merged], known)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int, Int64
+from jaxtyping import Float, Int, Int64
 
 from lineament.core.errors import BadInput
 
@@ -89,20 +89,23 @@ class Constraints:
         group: Int64[np.ndarray, " n"],
         photos: Int[np.ndarray, " n"] | None,
         different: Iterable[tuple[Rows, Rows]],
+        spans: Float[np.ndarray, "n 2"] | None = None,
     ) -> None:
         """
         Args:
             group: of each face.
             photos: the photo of each face; None where faces of one photo may be one person.
             different: sets of faces without a person in common.
+            spans: see `moments`.
         """
         count = int(group.max()) + 1
-        self._photos: list[set[int]] = [set() for _ in range(count)]
+        self._moments: list[set[int]] = [set() for _ in range(count)]
         # Decision number i has sides 2 i and 2 i + 1; sides that differ in the last bit are apart.
         self._sides: defaultdict[int, set[int]] = defaultdict(set)
         if photos is not None:
-            for owner, photo in zip(group.tolist(), photos.tolist(), strict=True):
-                self._photos[owner].add(photo)
+            rows, seen = moments(photos, spans)
+            for owner, moment in zip(group[rows].tolist(), seen.tolist(), strict=True):
+                self._moments[owner].add(moment)
         for number, sides in enumerate(different):
             for side, faces in enumerate(sides):
                 for owner in group[faces].tolist():
@@ -110,7 +113,7 @@ class Constraints:
 
     def between(self, a: int, b: int) -> bool:
         """Whether groups `a` and `b` must stay apart."""
-        if not self._photos[a].isdisjoint(self._photos[b]):
+        if not self._moments[a].isdisjoint(self._moments[b]):
             return True
         if a not in self._sides or b not in self._sides:
             return False
@@ -119,10 +122,43 @@ class Constraints:
 
     def merge(self, kept: int, gone: int) -> None:
         """Group `gone` is now part of `kept`."""
-        self._photos[kept] |= self._photos[gone]
-        self._photos[gone] = set()
+        self._moments[kept] |= self._moments[gone]
+        self._moments[gone] = set()
         if gone in self._sides:
             self._sides[kept] |= self._sides.pop(gone)
+
+
+def moments(
+    photos: Int[np.ndarray, " n"], spans: Float[np.ndarray, "n 2"] | None = None
+) -> tuple[Rows, Int64[np.ndarray, " _"]]:
+    """Which faces were seen at which moments: two that share one are two people.
+
+    A photo is one moment. In a video, two faces that are seen at different times may be one person,
+    and two that are seen at once may not; of two spans that overlap, one holds the other's
+    beginning, so that the beginnings are all the moments that are needed.
+
+    Args:
+        photos: the photo, or video, that each face is in.
+        spans: from when to when each is seen; NaN for faces of photos; None where all are.
+
+    Returns:
+        Rows of faces and a moment of each, for all pairs of the two.
+    """
+    whole = np.arange(len(photos)) if spans is None else np.flatnonzero(np.isnan(spans[:, 0]))
+    rows, seen = [whole], [photos[whole].astype(np.int64)]
+    if spans is not None and len(whole) < len(photos):
+        following = np.flatnonzero(~np.isnan(spans[:, 0]))
+        number = int(photos.max()) + 1
+        for video in np.unique(photos[following]):
+            faces = following[photos[following] == video]
+            begins = np.unique(spans[faces, 0])
+            low = np.searchsorted(begins, spans[faces, 0])
+            counts = np.searchsorted(begins, spans[faces, 1], side="right") - low
+            rows.append(np.repeat(faces, counts))
+            places = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+            seen.append(number + np.repeat(low, counts) + places)
+            number += len(begins)
+    return np.concatenate(rows), np.concatenate(seen)
 
 
 def join(n: int, sets: Iterable[Rows]) -> Int64[np.ndarray, " n"]:

@@ -40,6 +40,7 @@ def regroup(gallery: Gallery, *, anew: bool = False) -> int:
     labels = cluster(
         Embeddings.from_codes(faces.codes, gallery.space).vectors,
         photos=faces.photos,
+        spans=faces.spans,
         start=None if anew else faces.people,
         same=same,
         different=different,

@@ -13,6 +13,7 @@ from math import degrees
 import numpy as np
 from jaxtyping import Bool, Float, Float64
 
+from lineament.core import rotations as core_rotations
 from lineament.measure.checks import need, need_alike, need_finite
 
 AFLW2000_LIMIT = float(np.radians(99.0))
@@ -69,13 +70,7 @@ def rotations(angles: Float[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3 3"]:
         BadInput: an angle is not finite.
     """
     need_finite(angles=angles)
-    (cp, cy, cr), (sp, sy, sr) = (f(angles.astype(np.float64)).T for f in (np.cos, np.sin))
-    rows = [
-        [cr * cy, cr * sy * sp - sr * cp, cr * sy * cp + sr * sp],
-        [sr * cy, sr * sy * sp + cr * cp, sr * sy * cp - cr * sp],
-        [-sy, cy * sp, cy * cp],
-    ]
-    return np.moveaxis(np.asarray(rows), 2, 0)
+    return core_rotations.rotations(angles)
 
 
 def geodesic_errors(

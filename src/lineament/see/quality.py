@@ -28,7 +28,7 @@ def quality(crops: Crops, landmarks: Landmarks) -> Float32[np.ndarray, " n"]:
         crops: aligned faces.
         landmarks: scheme "5" in pixels of the original picture; size and turn are read off them.
     """
-    grey = _middle(crops.pixels) @ np.asarray([0.299, 0.587, 0.114], np.float32)
+    grey = middle_grey(crops.pixels)
     parts = [size_ratio(landmarks), frontal_ratio(landmarks), light_ratio(grey), sharp_ratio(grey)]
     return np.prod(parts, axis=0).astype(np.float32)
 
@@ -61,10 +61,10 @@ def sharp_ratio(grey: Float32[np.ndarray, "n h w"]) -> Float32[np.ndarray, " n"]
     return np.clip(np.abs(edges).mean(axis=(1, 2)) / _SHARP, 0, 1)
 
 
-def _middle(pixels: UInt8[np.ndarray, "n h w 3"]) -> UInt8[np.ndarray, "n h2 w2 3"]:
-    """Without the border, where background and black corners would count."""
+def middle_grey(pixels: UInt8[np.ndarray, "n h w 3"]) -> Float32[np.ndarray, "n h2 w2"]:
+    """Brightness without the border, where background and black corners would count."""
     edge = pixels.shape[1] // 5
-    return pixels[:, edge:-edge, edge:-edge]
+    return pixels[:, edge:-edge, edge:-edge] @ np.asarray([0.299, 0.587, 0.114], np.float32)
 
 
 def thumbnail(

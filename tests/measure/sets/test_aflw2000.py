@@ -10,7 +10,6 @@ from scipy.spatial.transform import Rotation
 from lineament.core.errors import BadInput, MissingFile
 from lineament.measure.pose import rotations
 from lineament.measure.sets.aflw2000 import (
-    euler_angles,
     house_angles,
     read_aflw2000,
     solid_points,
@@ -39,14 +38,6 @@ def test_house_angles_make_the_same_rotation_as_the_sets_own_order(seed):
     # Capital letters: about axes that turn along, so that the product is Rx Ry Rz.
     own = Rotation.from_euler("XYZ", [-pitch, yaw, roll]).as_matrix()
     assert np.allclose(rotations(house_angles(angles[None]))[0], own, atol=1e-12)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_euler_angles_undo_rotations(seed):
-    angles = np.random.default_rng(seed).uniform(-1.5, 1.5, (4, 3))
-    assert np.allclose(euler_angles(rotations(angles)), angles, atol=1e-9)
-    oracle = Rotation.from_matrix(rotations(angles)).as_euler("ZYX")[:, ::-1]
-    assert np.allclose(euler_angles(rotations(angles)), oracle, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from lineament.core import plain_pickle
 from lineament.core.errors import BadInput
-from lineament.measure.sets import plain_pickle
 from lineament.measure.sets.plain_pickle import read_plain, read_plain_pickle, unboxed
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float32
 
+from lineament.core import onnx_cut
 from lineament.core.cards import Card, Weight
 from lineament.core.crops import Crops
 from lineament.core.errors import WeightError
@@ -133,24 +134,7 @@ def cut(model: ModelProto) -> ModelProto:
     Raises:
         WeightError: the model has no such value.
     """
-    from onnx import ModelProto, TensorProto, helper
-
-    makers = {name: node for node in model.graph.node for name in node.output}
-    if TOKENS not in makers:
-        raise WeightError(f"this is not the saliency network that ends its backbone in {TOKENS}")
-    wanted, reached = [TOKENS], set()
-    while wanted:
-        name = wanted.pop()
-        if name not in reached:
-            reached.add(name)
-            wanted += makers[name].input if name in makers else ()
-    backbone = ModelProto()
-    backbone.CopyFrom(model)
-    graph = backbone.graph
-    for kept in (graph.node, graph.initializer, graph.output, graph.value_info):
-        del kept[:]
-    graph.node.extend(n for n in model.graph.node if reached & set(n.output))
-    graph.initializer.extend(t for t in model.graph.initializer if t.name in reached)
-    shape = ["batch", 1 + (SIDE // PATCH) ** 2, DIMENSION]
-    graph.output.append(helper.make_tensor_value_info(TOKENS, TensorProto.FLOAT, shape))
-    return backbone
+    try:
+        return onnx_cut.cut(model, TOKENS, ("batch", 1 + (SIDE // PATCH) ** 2, DIMENSION))
+    except WeightError as error:
+        raise WeightError(f"this is not the saliency network: {error}") from error

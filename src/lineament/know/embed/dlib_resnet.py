@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lineament.core.cards import Card, Weight
-from lineament.core.crops import Template
+from lineament.core.chips import dlib_chip
 from lineament.core.dlib_dat import (
     AddTagged,
     Affine,
@@ -75,29 +75,7 @@ CARD = Card(
     ),
 )
 
-_SIDE = 150
-_PADDING = 0.25
-_MEAN_FACE = (
-    (0.225492, 0.215990),
-    (0.754761, 0.215990),
-    (0.490127, 0.515625),
-    (0.254149, 0.780233),
-    (0.726104, 0.780233),
-)
-"""The five points in the unit square of dlib's mean face, which leaves the jaw out: each eye the
-mean of its six contour points (37-42, 43-48), then points 31, 49 and 55 of the 68."""
-
-
-def _in_chip(x: float, y: float) -> tuple[float, float]:
-    """A point of the mean face in dlib's chip: the unit square, a border around it, to pixels.
-
-    dlib counts pixels from their edge here, this library from their centre: hence the half.
-    """
-    scale = _SIDE / (1 + 2 * _PADDING)
-    return (x + _PADDING) * scale - 0.5, (y + _PADDING) * scale - 0.5
-
-
-DLIB_150 = Template("dlib150", _SIDE, tuple(_in_chip(x, y) for x, y in _MEAN_FACE))
+DLIB_150 = dlib_chip("dlib150", 150, 0.25)
 """Where dlib's face chips of 150 pixels and a border of 0.25 have the five points."""
 
 

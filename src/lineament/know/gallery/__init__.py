@@ -12,6 +12,7 @@ from lineament.know.gallery.records import (
     PhotoRecord,
     PhotoView,
     Skipped,
+    Span,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "PhotoRecord",
     "PhotoView",
     "Skipped",
+    "Span",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from lineament.core.errors import GalleryError, UnknownPerson
-from lineament.know.gallery.photos import FACE_COLUMNS, face_view, now
+from lineament.know.gallery.photos import FACE_COLUMNS, FACES, face_view, now
 from lineament.know.gallery.records import FaceView, Person
 
 
@@ -18,7 +18,7 @@ def people(db: sqlite3.Connection) -> list[Person]:
     """All people with their faces, most faces first."""
     faces: dict[int, list[FaceView]] = defaultdict(list)
     rows = db.execute(
-        f"SELECT {FACE_COLUMNS}, person_id FROM faces WHERE person_id IS NOT NULL ORDER BY 3, 1"
+        f"SELECT {FACE_COLUMNS}, person_id FROM {FACES} WHERE person_id IS NOT NULL ORDER BY 3, 1"
     )
     for row in rows:
         faces[row[-1]].append(face_view(row))
@@ -51,7 +51,7 @@ def find(db: sqlite3.Connection, word: str | int) -> Person:
         row = db.execute("SELECT id, name FROM people WHERE id = ?", (int(word),)).fetchone()
     if row is None:
         raise UnknownPerson(f"no person {word!r}; `lineament people` lists them")
-    rows = db.execute(f"SELECT {FACE_COLUMNS} FROM faces WHERE person_id = ?", (row[0],))
+    rows = db.execute(f"SELECT {FACE_COLUMNS} FROM {FACES} WHERE person_id = ?", (row[0],))
     return Person(row[0], row[1], tuple(face_view(face) for face in rows))
 
 

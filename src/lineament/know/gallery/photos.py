@@ -18,6 +18,7 @@ from lineament.know.gallery.records import (
     PhotoRecord,
     PhotoView,
     Skipped,
+    Span,
 )
 
 
@@ -39,6 +40,9 @@ def add_photo(db: sqlite3.Connection, photo: PhotoRecord, faces: Sequence[FaceRe
     )
     photo_id = int(row.lastrowid or 0)
     add_path(db, photo_id, photo.path, photo.size, photo.mtime_ns)
+    if photo.seconds is not None:
+        video = (photo_id, photo.seconds, photo.damage)
+        db.execute("INSERT INTO videos VALUES (?, ?, ?)", video)
     db.executemany(
         "INSERT INTO faces (photo_id, place, x1, y1, x2, y2, score, quality, landmarks, code, crop)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -54,6 +58,14 @@ def add_photo(db: sqlite3.Connection, photo: PhotoRecord, faces: Sequence[FaceRe
                 face.crop,
             )
             for place, face in enumerate(faces)
+        ],
+    )
+    db.executemany(
+        "INSERT INTO tracks SELECT id, ?, ?, ?, ? FROM faces WHERE photo_id = ? AND place = ?",
+        [
+            (span.first, span.last, span.best, span.frames, photo_id, place)
+            for place, span in enumerate(face.span for face in faces)
+            if span is not None
         ],
     )
     if faces:
@@ -102,8 +114,11 @@ def photos(db: sqlite3.Connection) -> list[PhotoView]:
     for photo_id, path in db.execute("SELECT photo_id, path FROM paths ORDER BY path"):
         paths.setdefault(photo_id, []).append(path)
     return [
-        PhotoView(photo_id, tuple(paths.get(photo_id, ())), width, height)
-        for photo_id, width, height in db.execute("SELECT id, width, height FROM photos")
+        PhotoView(photo_id, tuple(paths.get(photo_id, ())), width, height, seconds, damage or "")
+        for photo_id, width, height, seconds, damage in db.execute(
+            "SELECT id, width, height, seconds, damage"
+            " FROM photos LEFT JOIN videos ON photo_id = id"
+        )
     ]
 
 
@@ -118,28 +133,33 @@ def codes(db: sqlite3.Connection, dimension: int) -> FaceCodes:
     """All faces for the clusterer, ordered by content: two galleries of the same photos agree,
     whatever the order in which the photos came."""
     rows = db.execute(
-        "SELECT faces.id, photo_id, person_id, code FROM faces JOIN photos ON photos.id = photo_id"
+        "SELECT faces.id, photo_id, person_id, code, first, last FROM faces"
+        " JOIN photos ON photos.id = photo_id LEFT JOIN tracks ON face_id = faces.id"
         " ORDER BY sha256, place"
     ).fetchall()
-    ids, photo_ids, people, blobs = zip(*rows, strict=True) if rows else ((), (), (), ())
+    columns = zip(*rows, strict=True) if rows else ((),) * 6
+    ids, photo_ids, people, blobs, first, last = columns
     return FaceCodes(
         np.asarray(ids, np.int64),
         np.frombuffer(b"".join(blobs), np.int8).reshape(-1, dimension),
         np.asarray(photo_ids, np.int64),
         np.asarray([-1 if person is None else person for person in people], np.int64),
+        np.asarray([first, last], np.float64).T,  # None becomes NaN
     )
 
 
 FACE_COLUMNS = (
     "faces.id, faces.photo_id, "
     "coalesce((SELECT min(path) FROM paths WHERE paths.photo_id = faces.photo_id), ''), "
-    "x1, y1, x2, y2, score, quality"
+    "x1, y1, x2, y2, score, quality, first, last, best, frames"
 )
+FACES = "faces LEFT JOIN tracks ON tracks.face_id = faces.id"
 
 
 def face_view(row: Sequence) -> FaceView:
-    """A row of `FACE_COLUMNS`."""
-    return FaceView(row[0], row[1], row[2], np.asarray(row[3:7], np.float32), row[7], row[8])
+    """A row of `FACE_COLUMNS` from `FACES`."""
+    span = None if row[9] is None else Span(*row[9:13])
+    return FaceView(row[0], row[1], row[2], np.asarray(row[3:7], np.float32), row[7], row[8], span)
 
 
 def missing_under(db: sqlite3.Connection, folder: str, present: Iterable[str]) -> list[str]:

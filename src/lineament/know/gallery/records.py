@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float32, Int8, Int64
+from jaxtyping import Float32, Float64, Int8, Int64
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class PhotoRecord:
         mtime_ns: of the file.
         width: of the upright picture, pixels.
         height: of the upright picture, pixels.
+        seconds: that it lasts, where it is a video; None for a photo.
+        damage: what was wrong with the video; empty where nothing was.
     """
 
     sha256: str
@@ -27,6 +29,25 @@ class PhotoRecord:
     mtime_ns: int
     width: int
     height: int
+    seconds: float | None = None
+    damage: str = ""
+
+
+@dataclass(frozen=True)
+class Span:
+    """When a face was to be seen in a video, in seconds.
+
+    Attributes:
+        first: when it was first seen.
+        last: when it was last seen.
+        best: when its picture was taken.
+        frames: in which it was seen.
+    """
+
+    first: float
+    last: float
+    best: float
+    frames: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +61,7 @@ class FaceRecord:
         quality: in [0, 1].
         code: the embedding as bytes; see `lineament.core.embeddings.encode`.
         crop: a small JPEG for people to look at.
+        span: when it was to be seen, where it was followed through a video; None in a photo.
     """
 
     box: Float32[np.ndarray, " 4"]
@@ -48,6 +70,7 @@ class FaceRecord:
     quality: float
     code: Int8[np.ndarray, " d"]
     crop: bytes
+    span: Span | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,17 +82,20 @@ class FaceCodes:
         codes: their embeddings, n x d.
         photos: the photo that each is in.
         people: the person that each is, or -1.
+        spans: seconds of a video from which to which each is seen; NaN for faces of photos.
     """
 
     ids: Int64[np.ndarray, " n"]
     codes: Int8[np.ndarray, "n d"]
     photos: Int64[np.ndarray, " n"]
     people: Int64[np.ndarray, " n"]
+    spans: Float64[np.ndarray, "n 2"]
 
 
 @dataclass(frozen=True, eq=False)
 class FaceView:
-    """A stored face as people see it; ``photo`` is the first of its photo's paths."""
+    """A stored face as people see it; ``photo`` is the first of its photo's paths. Where that is a
+    video, ``span`` says when the face is seen."""
 
     id: int
     photo_id: int
@@ -77,6 +103,7 @@ class FaceView:
     box: Float32[np.ndarray, " 4"]
     score: float
     quality: float
+    span: Span | None = None
 
 
 @dataclass(frozen=True)
@@ -90,12 +117,15 @@ class Person:
 
 @dataclass(frozen=True)
 class PhotoView:
-    """A stored photo; ``paths`` are the files that hold it, in order."""
+    """A stored photo; ``paths`` are the files that hold it, in order. Where it is a video,
+    ``seconds`` and ``damage`` are its own."""
 
     id: int
     paths: tuple[str, ...]
     width: int
     height: int
+    seconds: float | None = None
+    damage: str = ""
 
 
 @dataclass(frozen=True)

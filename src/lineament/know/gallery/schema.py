@@ -11,7 +11,8 @@ from lineament.core.errors import GalleryError, NotAGallery
 APPLICATION_ID = 0x4C4E4D54
 """Marks the file as a gallery of Lineament's ("LNMT"); the program ``file`` can show it."""
 
-VERSION = 1
+VERSION = 2
+"""Galleries of earlier versions are brought up to this one as they are opened."""
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
@@ -92,6 +93,28 @@ CREATE TABLE log (
 """
 
 
+_VIDEOS = """
+-- A photo that is a video: how long it is, and what was wrong with it.
+CREATE TABLE videos (
+  photo_id INTEGER PRIMARY KEY REFERENCES photos ON DELETE CASCADE,
+  seconds REAL NOT NULL,
+  damage TEXT NOT NULL
+) STRICT;
+
+-- A face that was followed through a video; its row in faces is its best picture.
+CREATE TABLE tracks (
+  face_id INTEGER PRIMARY KEY REFERENCES faces ON DELETE CASCADE,
+  first REAL NOT NULL,
+  last REAL NOT NULL,
+  best REAL NOT NULL,
+  frames INTEGER NOT NULL
+) STRICT;
+"""
+
+_CHANGES = {2: _VIDEOS}
+"""What each version has that the one before lacks."""
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection that keeps the gallery's promises: journal, foreign keys, secure deletion.
 
@@ -104,13 +127,15 @@ def connect(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         raise GalleryError(f"{path}: cannot be opened ({error})") from error
     try:
-        _check_identity(db, path)
+        version = _check_identity(db, path)
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA foreign_keys = ON")
         db.execute("PRAGMA secure_delete = ON")
         # Temporary tables and sorts would leave their bytes in files elsewhere.
         db.execute("PRAGMA temp_store = MEMORY")
+        if version < VERSION:
+            _bring_up(db)
     except sqlite3.OperationalError as error:  # locked, read-only, full: it may be one all the same
         db.close()
         raise GalleryError(f"{path}: cannot be opened ({error})") from error
@@ -123,14 +148,37 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _check_identity(db: sqlite3.Connection, path: Path) -> None:
+def _check_identity(db: sqlite3.Connection, path: Path) -> int:
+    """The version of the gallery; of an empty file the present one."""
     mark = db.execute("PRAGMA application_id").fetchone()[0]
     tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
     if tables and mark != APPLICATION_ID:
         raise NotAGallery(f"{path}: is a database of another program, not a gallery")
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if tables and version != VERSION:
-        raise NotAGallery(f"{path}: is a gallery of version {version}; this reads {VERSION}")
+    if tables and not 1 <= version <= VERSION:
+        raise NotAGallery(f"{path}: is a gallery of version {version}; this reads up to {VERSION}")
+    return version if tables else VERSION
+
+
+def _bring_up(db: sqlite3.Connection) -> None:
+    """Add what the present version has, all or nothing. What is stored stays as it is."""
+    db.execute("BEGIN IMMEDIATE")
+    try:  # another process may have been faster
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        for number in range(version + 1, VERSION + 1):
+            _run(db, _CHANGES[number])
+        db.execute(f"PRAGMA user_version = {VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    """Statements one by one: sqlite3's own `executescript` would commit what is open."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
 
 
 def create(db: sqlite3.Connection, space: str, dimension: int) -> None:
@@ -139,9 +187,8 @@ def create(db: sqlite3.Connection, space: str, dimension: int) -> None:
     if not is_empty(db):  # another process was faster
         db.execute("ROLLBACK")
         return
-    for statement in TABLES.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
+    for script in (TABLES, *_CHANGES.values()):
+        _run(db, script)
     db.executemany(
         "INSERT INTO meta VALUES (?, ?)",
         [

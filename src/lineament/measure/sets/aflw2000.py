@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from lineament.core.errors import BadInput
-from lineament.measure.pose import rotations
+from lineament.core.rotations import euler_angles, rotations_of_300w_lp
 from lineament.measure.sets.matlab import read_matlab
 from lineament.measure.sets.nouns import PointedFaces, Terms, need_files
 
@@ -56,16 +56,7 @@ def read_aflw2000(folder: Path) -> PointedFaces:
 
 def house_angles(angles: Float64[np.ndarray, "n 3"]) -> Float64[np.ndarray, "n 3"]:
     """The set's angles as pitch, yaw, roll of R = Rz(roll) Ry(yaw) Rx(pitch), radians."""
-    # Rx(-p) Ry(y) Rz(r) is the transpose of Rz(-r) Ry(-y) Rx(p).
-    return euler_angles(rotations(angles * (1, -1, -1)).transpose(0, 2, 1))
-
-
-def euler_angles(matrices: Float64[np.ndarray, "n 3 3"]) -> Float64[np.ndarray, "n 3"]:
-    """Pitch, yaw and roll of R = Rz(roll) Ry(yaw) Rx(pitch); yaw within a quarter turn."""
-    m = matrices
-    yaw = np.arcsin(np.clip(-m[:, 2, 0], -1, 1))
-    pitch, roll = np.arctan2(m[:, 2, 1], m[:, 2, 2]), np.arctan2(m[:, 1, 0], m[:, 0, 0])
-    return np.stack([pitch, yaw, roll], axis=1)
+    return euler_angles(rotations_of_300w_lp(angles))
 
 
 def solid_points(faces: PointedFaces) -> Float32[np.ndarray, "n k 3"]:

@@ -1,0 +1,1 @@
+"""Dense points of faces: methods that each give the field `landmarks`."""
