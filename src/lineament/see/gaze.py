@@ -12,7 +12,7 @@ from lineament.core.faces import Faces
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.rotations import direction_angles, rotations
-from lineament.see.batch import split
+from lineament.see.batch import Formula, all_landmarks, split
 from lineament.see.canonical_face import SOLID, STEADY
 
 CARD = Card(
@@ -97,19 +97,10 @@ def _direction(across: Float64[np.ndarray, "n 2"]) -> Float64[np.ndarray, "n 3"]
     return np.concatenate([held, depth], axis=1)
 
 
-class IrisGaze:
-    """Gaze for the analyzer; see `gaze`.
-
-    Args:
-        threads: none are used.
-    """
+class IrisGaze(Formula):
+    """Gaze for the analyzer; see `gaze`."""
 
     card = CARD
-    seconds = 0.0
-    """There is no network."""
-
-    def __init__(self, *, threads: int | None = None) -> None:
-        del threads
 
     def __call__(
         self, images: Sequence[Image], found: Sequence[Faces]
@@ -117,7 +108,6 @@ class IrisGaze:
         """``gaze`` of all faces of all pictures, which must have ``landmarks`` and ``pose``."""
         if not found:
             return []
-        points = np.concatenate([faces.landmarks.points for faces in found])
         poses = np.concatenate([faces.pose for faces in found])
-        angles = gaze(Landmarks(points, found[0].landmarks.scheme), poses)
+        angles = gaze(all_landmarks(found), poses)
         return [{"gaze": rows} for rows in split(angles, found)]

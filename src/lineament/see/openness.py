@@ -11,7 +11,7 @@ from lineament.core.cards import Card
 from lineament.core.faces import Faces
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
-from lineament.see.batch import split
+from lineament.see.batch import Formula, all_landmarks, split
 
 CARD = Card(
     slug="openness",
@@ -95,19 +95,10 @@ def _over(part: Float64[np.ndarray, "*n"], whole: Float64[np.ndarray, "*n"]) -> 
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-class Openness:
-    """Openness for the analyzer; see `openness`.
-
-    Args:
-        threads: none are used.
-    """
+class Openness(Formula):
+    """Openness for the analyzer; see `openness`."""
 
     card = CARD
-    seconds = 0.0
-    """There is no network."""
-
-    def __init__(self, *, threads: int | None = None) -> None:
-        del threads
 
     def __call__(
         self, images: Sequence[Image], found: Sequence[Faces]
@@ -115,7 +106,6 @@ class Openness:
         """``eyes_open`` and ``mouth_open`` of all faces, which must have ``landmarks``."""
         if not found:
             return []
-        points = np.concatenate([faces.landmarks.points for faces in found])
-        eyes, mouth = openness(Landmarks(points, found[0].landmarks.scheme))
+        eyes, mouth = openness(all_landmarks(found))
         pairs = zip(split(eyes, found), split(mouth, found), strict=True)
         return [{"eyes_open": e, "mouth_open": m} for e, m in pairs]

@@ -23,6 +23,7 @@ from lineament.core.errors import BadInput
 from lineament.core.faces import Faces
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
+from lineament.see.batch import Formula
 
 CARD = Card(
     slug="cephalometric",
@@ -123,14 +124,10 @@ def indexes(landmarks: Landmarks) -> Float32[np.ndarray, "n 378"]:
     return (distances / iris[:, None]).astype(np.float32)
 
 
-class Cephalometric:
-    """The indexes as a describer. Source: arXiv:1908.02353. It has no network."""
+class Cephalometric(Formula):
+    """The indexes as a describer. Source: arXiv:1908.02353."""
 
     card = CARD
-    seconds = 0.0
-
-    def __init__(self, *, threads: int | None = None) -> None:
-        pass
 
     def __call__(self, images: Sequence[Image], found: Sequence[Faces]) -> list[dict[str, Any]]:
         """The field ``facial_indexes``: float32 n x 378, in iris diameters."""

@@ -13,7 +13,7 @@ from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.pnp import solve_pnp
 from lineament.core.rotations import euler_angles
-from lineament.see.batch import split
+from lineament.see.batch import Formula, all_landmarks, split
 from lineament.see.canonical_face import SOLID, STEADY
 
 CARD = Card(
@@ -62,19 +62,10 @@ def head_pose(landmarks: Landmarks) -> Float32[np.ndarray, "n 3"]:
     return euler_angles(view.rotations).astype(np.float32)
 
 
-class PnpPose:
-    """Head pose for the analyzer; see `head_pose`.
-
-    Args:
-        threads: none are used.
-    """
+class PnpPose(Formula):
+    """Head pose for the analyzer; see `head_pose`."""
 
     card = CARD
-    seconds = 0.0
-    """There is no network."""
-
-    def __init__(self, *, threads: int | None = None) -> None:
-        del threads
 
     def __call__(
         self, images: Sequence[Image], found: Sequence[Faces]
@@ -82,6 +73,5 @@ class PnpPose:
         """``pose`` of all faces of all pictures, which must have ``landmarks``."""
         if not found:
             return []
-        points = np.concatenate([faces.landmarks.points for faces in found])
-        poses = head_pose(Landmarks(points, found[0].landmarks.scheme))
+        poses = head_pose(all_landmarks(found))
         return [{"pose": rows} for rows in split(poses, found)]
