@@ -298,6 +298,21 @@ def _catalogues(commands) -> None:
         metavar="FILE",
         help="the HTML report; default: out/bench-PROTOCOL.html; with --all, the reports' folder",
     )
+    p = _command(
+        commands,
+        "train",
+        "train:train",
+        "train by a recipe and compare with its baseline",
+        "Without a name, lists the recipes. Needs the extra [train].",
+    )
+    p.add_argument("recipe", nargs="?", metavar="RECIPE")
+    p.add_argument(
+        "--out", type=Path, default=Path("out/train"), metavar="FOLDER", help="default: out/train"
+    )
+    p.add_argument("--seeds", type=int, metavar="N", help="how many; default: the recipe's")
+    p.add_argument("--steps", type=int, metavar="N", help="of each; default: the recipe's")
+    p.add_argument("--data", type=Path, metavar="FOLDER", help="default: $LINEAMENT_DATA")
+    p.add_argument("--faces", type=Path, metavar="FOLDER", help="of generated faces to train on")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,70 @@
+"""How a training run goes: steps, rates, seeds. Plain numbers; no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import cos, pi
+from typing import Literal
+
+from lineament.core.errors import BadInput
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One run of `engine.train`. A recipe holds it as a literal.
+
+    Attributes:
+        steps: updates of the weights.
+        batch: rows of data a step, over all its parts.
+        rate: highest learning rate.
+        warm_up: steps in which the rate rises in equal parts to `rate`.
+        optimiser: AdamW, or SGD with momentum 0.9.
+        weight_decay: decoupled for AdamW, an L2 penalty for SGD; on weights, not on biases and
+            norms.
+        accumulate: parts that a step's rows are cut into, where they do not fit at once.
+        average: decay of the running mean of the weights (EMA), which is then the result;
+            0 for none.
+        clip: longest gradient over all weights; 0 for no limit.
+        seed: of everything random.
+        device: as torch names it.
+        bfloat16: whether products run in bfloat16 (autocast); for GPUs.
+        save_every: steps from one checkpoint to the next.
+        measure_every: steps from one measurement to the next; 0 measures before and after only.
+
+    Raises:
+        BadInput: a number is out of its range.
+    """
+
+    steps: int
+    batch: int
+    rate: float
+    warm_up: int = 0
+    optimiser: Literal["adamw", "sgd"] = "adamw"
+    weight_decay: float = 0.0
+    accumulate: int = 1
+    average: float = 0.0
+    clip: float = 0.0
+    seed: int = 0
+    device: str = "cpu"
+    bfloat16: bool = False
+    save_every: int = 200
+    measure_every: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1 or self.save_every < 1 or self.rate <= 0:
+            raise BadInput("training needs steps, a batch, a rate and save_every above 0")
+        if not 0 <= self.average < 1 or min(self.clip, self.warm_up, self.measure_every) < 0:
+            raise BadInput("average lies in [0, 1); clip, warm_up and measure_every are at least 0")
+        if self.accumulate < 1 or self.batch % self.accumulate:
+            raise BadInput(f"a batch of {self.batch} has no {self.accumulate} equal parts")
+
+    def rate_at(self, step: int) -> float:
+        """The learning rate of a step, counted from 0: a linear rise, then half a cosine to 0.
+
+        Source: I. Loshchilov, F. Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts",
+        ICLR 2017, equation 5, without restarts.
+        """
+        if step < self.warm_up:
+            return self.rate * (step + 1) / self.warm_up
+        done = (step - self.warm_up) / max(1, self.steps - self.warm_up)
+        return self.rate * (1 + cos(pi * done)) / 2
