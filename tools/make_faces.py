@@ -19,7 +19,7 @@ import numpy as np
 import openvino
 from PIL import Image as Pil
 
-from album.generator import LAYERS, Array, Find, _one_style_per_layer
+from album.generator import LAYERS, Array, Find, one_style_per_layer
 from make_album import finder
 
 SEED = 7
@@ -46,7 +46,7 @@ class Mixer:
             return core.read_model(find(f"{name}.xml"), find(f"{name}.bin"))
 
         self._mapping = core.compile_model(read("MappingNetwork"), "CPU")
-        synthesis = _one_style_per_layer(read("SynthesisNetwork"))
+        synthesis = one_style_per_layer(read("SynthesisNetwork"))
         self._synthesis = core.compile_model(synthesis, "CPU")
         draws = np.random.default_rng(0).standard_normal((DRAWS, 1, 512)).astype(np.float32)
         self._mean = np.concatenate([self._mapping(draw)[0] for draw in draws]).mean(axis=0)

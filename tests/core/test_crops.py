@@ -155,3 +155,13 @@ def test_crops_of_two_templates_do_not_join():
         Crops.join([crops, other])
     with pytest.raises(ValueError, match="one template"):
         Crops.join([])
+
+
+def test_points_go_back_to_the_picture():
+    # A crop twice as large, moved by (3, 4); and one turned by a quarter.
+    transforms = np.asarray([[[2, 0, 3], [0, 2, 4]], [[0, 1, 0], [-1, 0, 10]]], np.float32)
+    crops = Crops(np.zeros((2, 8, 8, 3), np.uint8), transforms, "toy")
+    points = np.asarray([[[3, 4], [5, 10]], [[7, 8], [0, 10]]], np.float32)
+    expected = [[[0, 0], [1, 3]], [[2, 7], [0, 0]]]
+    np.testing.assert_allclose(crops.to_picture(points), expected, atol=1e-6)
+    assert crops[:0].to_picture(points[:0]).shape == (0, 2, 2)

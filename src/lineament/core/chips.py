@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from lineament.core.crops import Template
 
+DLIB_MEAN = (122.781998, 117.000999, 104.297997)
+DLIB_GAIN = 1 / 256
+"""What dlib's networks take off the red, green and blue of a chip, and what they scale by then."""
 _MEAN_FACE = (
     (0.225492, 0.215990),
     (0.754761, 0.215990),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor, hypot
 
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float, Float32, Float64, UInt8
 
 from lineament.core.geometry import invert_transform, umeyama
 from lineament.core.image import Image
@@ -62,6 +62,16 @@ class Crops:
 
     def __getitem__(self, rows: slice | np.ndarray) -> Crops:
         return Crops(self.pixels[rows], self.transforms[rows], self.template)
+
+    def to_picture(self, points: Float[np.ndarray, "n k 2"]) -> Float32[np.ndarray, "n k 2"]:
+        """Points in the pixels of each crop, in those of the picture that the crop is from.
+
+        Raises:
+            numpy.linalg.LinAlgError: a transform flattens the plane.
+        """
+        linear, shift = self.transforms[:, :, :2], self.transforms[:, :, 2]
+        back = np.linalg.inv(linear.astype(np.float64))
+        return ((points - shift[:, None]) @ back.transpose(0, 2, 1)).astype(np.float32)
 
     @staticmethod
     def join(parts: Sequence[Crops]) -> Crops:

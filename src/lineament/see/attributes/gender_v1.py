@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from lineament.core.cards import Card, Weight
-from lineament.core.chips import dlib_chip
+from lineament.core.chips import DLIB_GAIN, DLIB_MEAN, dlib_chip
 from lineament.core.named_scores import NamedScores
 from lineament.see.attributes.network import CropDescriber
 from lineament.see.attributes.sex import SEXES
@@ -61,8 +61,8 @@ class GenderV1(CropDescriber):
 
     card = CARD
     template = DLIB_32
-    mean = (122.781998, 117.000999, 104.297997)
-    gain = 1 / 256
+    mean = DLIB_MEAN
+    gain = DLIB_GAIN
     widths = (len(SEXES),)
 
     def read(self, *answers: Float32[np.ndarray, "n _"]) -> dict[str, Any]:

@@ -39,8 +39,8 @@ CARD = Card(
     deviations=(
         "Faces are aligned on five points to dlib's chip with a border of 0.4, the border that "
         "served the authors best; they resize a detector's box.",
-        "Age is the expectation over all classes, not over the two likeliest: 5.9 against 6.0 "
-        "years of error on 300 pictures of UTKFace that are left out of every figure.",
+        "Age is the expectation over all classes, not over the two likeliest, as was "
+        "a little nearer on 300 pictures of UTKFace that are left out of every figure.",
         "The identity features of the network are not given: SFace's are better.",
     ),
     risk=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from lineament.core.weights import fetch
 from lineament.see.batch import align_all, split
 
 
-class CropDescriber:
+class CropDescriber(ABC):
     """A describer that is one ONNX network over aligned RGB crops.
 
     A method's class states its card, its template, how pixels are scaled, and what it makes of the
@@ -87,9 +88,9 @@ class CropDescriber:
         scaled = (pixels.astype(np.float32) - mean) * np.float32(self.gain)
         return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
+    @abstractmethod
     def read(self, *answers: Float32[np.ndarray, "n _"]) -> dict[str, Any]:
         """The card's fields out of the network's outputs."""
-        raise NotImplementedError
 
 
 def expectation(

@@ -15,7 +15,7 @@ from lineament.core.cards import Card, Weight
 from lineament.core.crops import Crops, Template
 from lineament.core.errors import WeightError
 from lineament.core.faces import Faces
-from lineament.core.geometry import invert_transform, transform_points, umeyama
+from lineament.core.geometry import umeyama
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.named_scores import NamedScores
@@ -155,10 +155,8 @@ class FaceLandmarker:
     def _run(self, crops: Crops) -> tuple[np.ndarray, np.ndarray]:
         raw, logits, _ = self._mesh.run(crops.pixels.astype(np.float32) / 255)
         points = raw.reshape(-1, 478, 3)
-        for row, matrix in zip(points, crops.transforms, strict=True):
-            back = invert_transform(matrix)
-            row[:, 2] *= np.hypot(back[0, 0], back[1, 0])
-            row[:, :2] = transform_points(back, row[:, :2])
+        points[..., 2] /= np.hypot(*crops.transforms[:, 0, :2].T)[:, None]
+        points[..., :2] = crops.to_picture(points[..., :2])
         return points, np.exp(-np.logaddexp(0, -logits.reshape(-1)))
 
     def blendshapes(self, landmarks: Landmarks) -> NamedScores:

@@ -62,9 +62,7 @@ SQUARE_192 = Template(
     ((73.65, 80.03), (118.35, 80.03), (96.0, 105.38), (77.33, 126.47), (114.67, 126.47)),
 )
 """The five keypoints in a square of 1.5 times the face's box, as SCRFD draws boxes: their mean
-place over 376 faces of CelebA, made symmetric. On 300 faces of Landmarks-106, which had no part in
-it, points were as good as from upright squares around SCRFD's boxes (7.1 % of the pupils' distance
-both)."""
+place over 376 faces of CelebA, made symmetric."""
 
 # fmt: off
 ORDER = (
@@ -128,11 +126,4 @@ class Landmarks106:
         planes = crops.pixels.transpose(0, 3, 1, 2).astype(np.float32)
         # The network answers in halves of the crop's side, from its middle.
         inside = (self._session.run(planes)[0].reshape(-1, 106, 2)[:, ORDER] + 1) * (_SIZE / 2)
-        return uncrop(inside, crops)
-
-
-def uncrop(points: Float32[np.ndarray, "n k 2"], crops: Crops) -> Float32[np.ndarray, "n k 2"]:
-    """Points in the pixels of crops, in those of the pictures that the crops are from."""
-    linear, shift = crops.transforms[:, :, :2], crops.transforms[:, :, 2]
-    back = np.linalg.inv(linear.astype(np.float64))
-    return ((points - shift[:, None]) @ back.transpose(0, 2, 1)).astype(np.float32)
+        return crops.to_picture(inside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float32
 
 from lineament.core.cards import Card, Weight
 from lineament.core.crops import Crops
@@ -97,13 +97,4 @@ class Lineament68:
     def _points(self, crops: Crops) -> Float32[np.ndarray, "n 68 2"]:
         planes = crops.pixels.transpose(0, 3, 1, 2).astype(np.float32)
         shares = self._session.run(planes)[0]
-        return _in_picture(to_pixels(shares, SIZE), crops.transforms)
-
-
-def _in_picture(
-    points: Float[np.ndarray, "n k 2"], transforms: Float32[np.ndarray, "n 2 3"]
-) -> Float32[np.ndarray, "n k 2"]:
-    """Points of crops in the pictures that these were cut from."""
-    linear, shift = transforms[:, :, :2].astype(np.float64), transforms[:, None, :, 2]
-    back = np.linalg.solve(linear, (points - shift).transpose(0, 2, 1))
-    return back.transpose(0, 2, 1).astype(np.float32)
+        return crops.to_picture(to_pixels(shares, SIZE))

@@ -96,9 +96,13 @@ def continued(
         mirror: mirror the picture at its edge; else the edge's own pixels go on.
     """
     back = invert_transform(matrix)
+    last = np.asarray([image.width - 1, image.height - 1])
+    end = len(pixels) - 1
+    corners = np.asarray([(0, 0), (end, 0), (0, end), (end, end)]) @ back[:, :2].T + back[:, 2]
+    if ((corners >= 0) & (corners <= last)).all():
+        return pixels
     rows, columns = np.indices(pixels.shape[:2])
     at = np.stack([columns, rows], axis=-1) @ back[:, :2].T + back[:, 2]
-    last = np.asarray([image.width - 1, image.height - 1])
     outside = ((at < 0) | (at > last)).any(axis=-1)
     if not outside.any() or outside.all():
         return pixels
