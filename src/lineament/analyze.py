@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ class Analyzer:
         embedder: str | None = "sface",
         *,
         want: Iterable[str] | None = None,
-        using: Iterable[str] = (),
+        using: Sequence[str] = (),
         upright: bool = True,
         small_faces: bool = False,
         flip: bool = False,
@@ -102,7 +103,8 @@ class Analyzer:
             detector: slug of a method that detects.
             embedder: slug of a method that embeds; None where no embeddings are wanted.
             want: fields to compute; None means quality, and embeddings where there is an embedder.
-            using: slugs of describers to prefer to the default ones.
+            using: slugs of describers to prefer to the default ones, or files that
+                `lineament train` wrote (``.onnx``).
             upright: look at the other three quarter turns of a picture where nobody was found.
             small_faces: look a second time, closer, for small faces.
             flip: embed mirrored crops too.
@@ -116,7 +118,9 @@ class Analyzer:
         from lineament.see.upright import Search
 
         wanted = set(want if want is not None else ("quality", *(["embeddings"] * bool(embedder))))
-        found = plan(wanted, DETECTED, [*_cards(using), *_own_steps(embedder)])
+        ours = _opened(using, threads)
+        cards = [*ours, *_cards(using)]
+        found = plan(wanted, DETECTED, [*cards, *_own_steps(embedder)])
         chosen = [step for step, _ in found]
         finder = method(detector, "detect").load()(threads=threads)
         if upright or small_faces:
@@ -124,8 +128,11 @@ class Analyzer:
         network = None
         if embedder and any("embeddings" in step.gives for step in chosen):
             network = method(embedder, "embed").load()(flip=flip, threads=threads)
-        cards = [step for step in chosen if isinstance(step, Card)]
-        describers = [method(card.slug).load()(threads=threads) for card in cards]
+        describers = [
+            ours.get(card) or method(card.slug).load()(threads=threads)
+            for card in chosen
+            if isinstance(card, Card)
+        ]
         return cls(finder, network, describers, want=wanted)
 
     @staticmethod
@@ -166,8 +173,24 @@ class Analyzer:
 def _cards(using: Iterable[str]) -> list[Card]:
     """The cards of all describers, those to prefer first."""
     cards = {slug: m.card for slug, m in methods().items() if m.card.verb == "describe"}
-    first = [method(slug, "describe").card.slug for slug in using]
+    slugs = [each for each in using if not _is_file(each)]
+    first = [method(slug, "describe").card.slug for slug in slugs]
     return [cards[slug] for slug in dict.fromkeys((*first, *DEFAULTS, *cards))]
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".onnx")
+
+
+def _opened(using: Iterable[str], threads: int | None) -> dict[Card, Describer]:
+    """Networks of files, by what they need and give."""
+    files = [Path(name) for name in using if _is_file(name)]
+    if not files:
+        return {}
+    from lineament.see.trained import open_trained
+
+    opened = [open_trained(file, threads=threads) for file in files]
+    return {describer.card: describer for describer in opened}
 
 
 def _step(describer: Describer) -> _Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 
 from lineament.core.image import Image
 
@@ -45,3 +46,18 @@ def test_a_cut_is_that_part_of_a_picture_with_black_around_it(box):
     around = np.pad(pixels, ((30, 30), (30, 30), (0, 0)))
     x1, y1, x2, y2 = (side + 30 for side in box)
     np.testing.assert_array_equal(np.asarray(Image(pixels).cut(*box)), around[y1:y2, x1:x2])
+
+
+def test_both_layouts_hold_the_same_picture():
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 9, 3), np.uint8)
+    ours = Image(pixels)
+    theirs = Image.of_pillow(ours.pillow, "a.png", 0.5)
+    assert (theirs.height, theirs.width, theirs.source, theirs.scale) == (5, 9, "a.png", 0.5)
+    np.testing.assert_array_equal(theirs.pixels, pixels)
+    assert theirs.pillow is ours.pillow
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK"])
+def test_a_picture_of_pillows_in_another_mode_is_refused(mode):
+    with pytest.raises(ValueError, match=mode):
+        Image.of_pillow(Pillow.new(mode, (3, 3)))

@@ -247,10 +247,11 @@ def test_a_picture_of_many_bands_is_put_together() -> None:
     np.testing.assert_array_equal(decode(grey).pixels, pixels[..., :1].repeat(3, axis=2))
 
 
-def test_pixels_may_be_written_to_and_lie_together() -> None:
+def test_pixels_lie_together_and_are_not_written_to() -> None:
+    """Whoever could write to them would leave Pillow's copy of the picture as it was."""
     pixels = decode(encoded(UPRIGHT, "JPEG")).pixels
-    assert pixels.flags.writeable
     assert pixels.flags.c_contiguous
+    assert not pixels.flags.writeable
 
 
 def test_real_photos_agree_with_opencv(shared_data: Path) -> None:

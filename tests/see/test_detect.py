@@ -111,7 +111,7 @@ def test_a_mirrored_picture_gives_mirrored_faces(detector, read):
 
 def test_a_large_picture_is_scaled_down_and_its_faces_back_up(detector, read):
     small = read("lfw/images", 10)
-    large = [Image(resize(image.pixels, 4)) for image in small]
+    large = [resize(image, 4) for image in small]
     limited = with_config(detector, max_side=small[0].width)
     for image, faces, others in zip(small, detector(small), limited(large), strict=True):
         assert image.width == small[0].width

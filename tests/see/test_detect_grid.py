@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineament.core.geometry import rotate_points_quarter
+from lineament.core.image import Image
 from lineament.see.detect.grid import (
     MULTIPLE,
     calls,
@@ -48,7 +49,7 @@ def test_small_pictures_share_a_call_and_large_ones_do_not():
 def test_stack_keeps_pixels_and_fills_with_black(bgr):
     rng = np.random.default_rng(0)
     pictures = [rng.integers(1, 256, (40, w, 3), dtype=np.uint8) for w in (33, 64)]
-    planes = stack(pictures, bgr)
+    planes = stack([Image(pixels) for pixels in pictures], bgr)
     assert planes.shape == (2, 3, 64, 64)
     for plane, pixels in zip(planes, pictures, strict=True):
         order = (2, 1, 0) if bgr else (0, 1, 2)
@@ -61,17 +62,18 @@ def test_stack_keeps_pixels_and_fills_with_black(bgr):
 
 
 def test_fit_leaves_small_pictures_alone_and_keeps_proportions():
-    pixels = np.zeros((300, 400, 3), np.uint8)
-    assert fit(pixels, 400) is pixels
-    assert fit(pixels, 200).shape == (150, 200, 3)
-    assert fit(np.zeros((4000, 1, 3), np.uint8), 400).shape == (400, 1, 3)
+    image = Image(np.zeros((300, 400, 3), np.uint8), scale=0.5)
+    assert fit(image, 400) is image
+    half = fit(image, 200)
+    assert (half.pixels.shape, half.scale) == ((150, 200, 3), 0.25)
+    assert fit(Image(np.zeros((4000, 1, 3), np.uint8)), 400).pixels.shape == (400, 1, 3)
 
 
 def test_resize_is_antialiased():
     # Columns of black and white: what is skipped would leave one of the two.
     stripes = np.zeros((600, 600, 3), np.uint8)
     stripes[:, ::2] = 255
-    middle = resize(stripes, 1 / 6)[20:-20, 20:-20]
+    middle = resize(Image(stripes), 1 / 6).pixels[20:-20, 20:-20]
     assert np.abs(middle.astype(float) - 127.5).max() < 16
 
 
@@ -80,7 +82,7 @@ def test_points_go_back_to_the_pixels_that_were_averaged(factor):
     # A block of factor x factor pixels becomes one; its centre is the mean of their centres.
     pixels = np.zeros((10 * factor, 10 * factor, 3), np.uint8)
     pixels[3 * factor : 4 * factor, 7 * factor : 8 * factor] = 255
-    small = np.asarray(resize(pixels, 1 / factor), np.float64)[..., 0]
+    small = np.asarray(resize(Image(pixels), 1 / factor).pixels, np.float64)[..., 0]
     rows, columns = np.indices(small.shape)
     found = np.asarray([[(columns * small).sum(), (rows * small).sum()]]) / small.sum()
     truth = np.argwhere(pixels[..., 0])[:, ::-1].mean(axis=0)

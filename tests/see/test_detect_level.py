@@ -49,7 +49,7 @@ def annotated(shared_data) -> list[tuple[Image, np.ndarray]]:
     pairs = []
     for name, points in rows[:: len(rows) // 40][:40]:
         image = read_image(paths[name])
-        pairs.append((Image(resize(image.pixels, 0.25)), points[EYES_NOSE_MOUTH] / 4))
+        pairs.append((resize(image, 0.25), points[EYES_NOSE_MOUTH] / 4))
     assert len(pairs) == 40
     return pairs
 
@@ -131,7 +131,7 @@ def test_half_way_between_two_quarter_turns_few_faces_are_seen_upside_down(
     search = Search(detectors["yunet"])
     lost = 0
     for path in sorted((shared_data / "landmarks106").glob("*.jpg"))[::12]:
-        image = Image(resize(read_image(path).pixels, 0.5))
+        image = resize(read_image(path), 0.5)
         straight, tilted = search([image, rotated(image, degrees)])
         middle = (np.asarray([image.width, image.height]) - 1) / 2
         expected = (straight[0].points - middle) @ rotation(degrees).T + middle

@@ -78,11 +78,11 @@ def test_scaled_down_by_us_or_by_opencv_the_faces_agree(opencv, read):
     yunet = YuNet(YuNetConfig(max_side=400), threads=1)
     overlaps, clear = [], 0
     for image in read("facemask853/images", 20):
-        large = resize(image.pixels, 3.7)
-        faces = yunet([Image(large)])[0]
-        scale = 400 / max(large.shape)
-        size = (round(large.shape[1] * scale), round(large.shape[0] * scale))
-        rows = opencv(cv2.resize(large, size, interpolation=cv2.INTER_AREA))
+        large = resize(image, 3.7)
+        faces = yunet([large])[0]
+        scale = 400 / max(large.width, large.height)
+        size = (round(large.width * scale), round(large.height * scale))
+        rows = opencv(cv2.resize(large.pixels, size, interpolation=cv2.INTER_AREA))
         rows = rows[rows[:, 14] > 0.8]
         corners = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1) / scale
         clear += len(rows)

@@ -104,7 +104,7 @@ def test_a_close_up_too_large_for_the_network_is_found(slug, detectors, read):
     for image in read("lfw/images", 6):
         face = detector([image])[0].boxes[0].round().astype(int).clip(0)
         middle = image.pixels[face[1] : face[3], face[0] - 5 : face[2] + 5]
-        large = Image(resize(middle, 1600 / max(middle.shape)))
+        large = resize(Image(middle), 1600 / max(middle.shape))
         found += one_whole_face(Search(detector)([large])[0])
         plain += one_whole_face(detector([large])[0])
     assert found == 6

@@ -1,8 +1,9 @@
 """Indexing: time a photo against the networks' own time, and memory as the album grows.
 
 The limit of indexing is the sum of the two sessions' own time; everything else (decoding, resizing,
-aligning, storing, waiting) is overhead. Photos are worked on by one thread a core, so that the
-sessions' time is that of all threads, and so is the time that it is held against.
+aligning, storing, waiting) is overhead. It is measured with one worker, where a photo's time is
+that of its networks and what comes on top, and with one worker a core, as users have it: there the
+sessions' time is that of all workers, and the workers also wait for each other and for memory.
 
 Memory is the peak of a process that indexes 1,000 photos against one that indexes 10,000.
 """
@@ -21,7 +22,8 @@ from lineament.bench.context import Context, Outcome, Protocol, Table
 from lineament.core.errors import MissingFile
 from lineament.measure.evidence import Result
 
-SIZES = (1_000, 10_000)
+RUNS = ((1_000, 1), (1_000, None), (10_000, None))
+"""Photos and workers; None is one a core."""
 
 
 def run(context: Context) -> Outcome:
@@ -29,12 +31,12 @@ def run(context: Context) -> Outcome:
     if context.album is None:
         raise MissingFile("the sample album is needed: run this in a checkout")
     runs = []
-    for count in SIZES:
+    for count, workers in RUNS:
         context.say(f"indexing {count} photos")
         with tempfile.TemporaryDirectory() as folder:
             photos = Path(folder) / "photos"
             multiply(context.album, photos, count)
-            runs.append(_index_in_a_process(photos, Path(folder) / "gallery"))
+            runs.append(_index_in_a_process(photos, Path(folder) / "gallery", workers))
     table = Table(
         "Indexing copies of the sample album, one process a run",
         (
@@ -59,8 +61,9 @@ def run(context: Context) -> Outcome:
             for r in runs
         ],
     )
-    growth = runs[-1]["peak_mb"] / runs[0]["peak_mb"] - 1
-    data = f"the sample album, repeated to {SIZES[0]:,} and {SIZES[1]:,} photos"
+    alone, small, large = runs
+    growth = large["peak_mb"] / small["peak_mb"] - 1
+    data = f"the sample album, repeated to {RUNS[0][0]:,} and {RUNS[2][0]:,} photos"
     common: dict[str, Any] = {
         "method": "gallery",
         "protocol": "indexing",
@@ -72,22 +75,30 @@ def run(context: Context) -> Outcome:
         [
             Result(
                 **common,
-                metric="time a photo, over the sum of the sessions' own time, less 1",
-                ours=runs[0]["seconds"] / runs[0]["network_seconds"] - 1,
+                metric="time a photo by one worker, over the sum of the sessions' own time, less 1",
+                ours=overhead(alone),
                 baseline="the two sessions' own time, one after the other",
                 baseline_value=0.0,
                 higher_is_better=False,
-                note=f"{runs[0]['workers']} workers at once, whose network time is summed: not the "
-                "overhead that is required to be under 0.25, see the row on the workers' time",
+                note="required: under 0.25",
             ),
             Result(
                 **common,
-                metric="workers' time outside the networks, as a share of that inside",
-                ours=overhead(runs[0]),
+                metric="time of all workers outside the networks, as a share of that inside",
+                ours=overhead(small),
                 baseline="the two sessions' own time, of all workers",
                 baseline_value=0.0,
                 higher_is_better=False,
-                note="required: under 0.25",
+                note=f"{small['workers']} workers at once; they wait for each other too",
+            ),
+            Result(
+                **common,
+                metric="time a photo by one worker, over that by one worker a core",
+                ours=alone["seconds"] / small["seconds"],
+                baseline="one worker",
+                baseline_value=1.0,
+                higher_is_better=True,
+                note=f"{small['workers']} workers",
             ),
             Result(
                 **common,
@@ -96,7 +107,7 @@ def run(context: Context) -> Outcome:
                 baseline="memory of 1,000 photos",
                 baseline_value=0.0,
                 higher_is_better=False,
-                note=f"required: under 0.20; peak of {runs[-1]['peak_mb']:.0f} MB",
+                note=f"required: under 0.20; peak of {large['peak_mb']:.0f} MB",
             ),
         ],
     )
@@ -128,13 +139,13 @@ def multiply(album: Path, folder: Path, count: int) -> None:
         (folder / f"{number:06d}{source.suffix}").write_bytes(data)
 
 
-def _index_in_a_process(photos: Path, gallery: Path) -> dict[str, float]:
-    command = [sys.executable, "-m", __name__, str(photos), str(gallery)]
+def _index_in_a_process(photos: Path, gallery: Path, workers: int | None) -> dict[str, float]:
+    command = [sys.executable, "-m", __name__, str(photos), str(gallery), str(workers or 0)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout)
 
 
-def _main(photos: str, gallery: str) -> None:
+def _main(photos: str, gallery: str, workers: str) -> None:
     from lineament.analyze import Analyzer
     from lineament.ingest import index_folder
     from lineament.know.gallery import Gallery
@@ -143,7 +154,7 @@ def _main(photos: str, gallery: str) -> None:
     embedder = analyzer.embedder
     assert embedder is not None
     with Gallery.open(Path(gallery), space=embedder.space, dimension=embedder.dimension) as album:
-        tally = index_folder(Path(photos), album, analyzer)
+        tally = index_folder(Path(photos), album, analyzer, workers=int(workers) or None)
     peak = peak_memory()
     figures = {
         "photos": tally.indexed,
@@ -168,7 +179,7 @@ def peak_memory() -> float:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-PROTOCOL = Protocol("indexing", "time a photo and memory of `lineament index`", run)
+PROTOCOL = Protocol("indexing", "time a photo and memory of `lineament index`", run, version=2)
 
 if __name__ == "__main__":
     _main(*sys.argv[1:])

@@ -100,7 +100,8 @@ def _describing(commands) -> None:
         nargs="+",
         default=(),
         metavar="METHOD",
-        help="methods to prefer to the default ones; see lineament methods",
+        help="methods to prefer to the default ones (see lineament methods), or .onnx files that "
+        "lineament train made",
     )
     p.add_argument("--draw", type=Path, metavar="FILE", help="also draw the faces of one photo")
     p.add_argument(

@@ -125,10 +125,12 @@ def warp(
     x1, y1, x2, y2 = _window(back, size, image.width, image.height)
     if x1 >= x2 or y1 >= y2:
         return np.zeros((size, size, 3), np.uint8)
-    picture, step = image.cut(x1, y1, x2, y2), max(1, int(hypot(a, c)))
+    picture, step = image.pillow, max(1, int(hypot(a, c)))
     if step > 1:
-        picture = picture.reduce(step)
+        picture = picture.reduce(step, (x1, y1, x2, y2))
         a, b, c, d = a / step, b / step, c / step, d / step
+    else:
+        x1 = y1 = 0
     # A pixel's centre lies at a whole number here; Pillow's lie at halves, hence the 0.5.
     x, y = (x - x1 + 0.5) / step - (a + b) / 2, (y - y1 + 0.5) / step - (c + d) / 2
     crop = picture.transform(

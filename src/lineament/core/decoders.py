@@ -22,6 +22,7 @@ from lineament.core.errors import (
 )
 from lineament.core.exif import exif_orientation
 from lineament.core.headers import Header, Limits, check_size
+from lineament.core.image import Image
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -43,8 +44,13 @@ Pixels = Shaped[np.ndarray, "_ _"]
 """RGB with each pixel as one item of three bytes: NumPy then moves pixels, not channels."""
 
 
-def decode_pixels(header: Header, limits: Limits) -> UInt8[np.ndarray, "h w 3"]:
+def decode_image(header: Header, limits: Limits, name: str | None) -> Image:
     """Decodes a picture, turns it upright and converts it to RGB.
+
+    Args:
+        header: of the file, with its bytes.
+        limits: on what the decoder may make of it.
+        name: of the file.
 
     Raises:
         ImageTooLarge: it is larger than the header told, or the decoder's own limits are lower.
@@ -58,7 +64,10 @@ def decode_pixels(header: Header, limits: Limits) -> UInt8[np.ndarray, "h w 3"]:
         picture = _open(header)
         check_size(*picture.size, limits)
         picture.load()
-    return _upright_rgb(picture, header.orientation or _told_orientation(picture))
+    orientation, scale = header.orientation or _told_orientation(picture), 1 / header.reduction
+    if picture.mode == "RGB" and not picture.has_transparency_data:
+        return Image.of_pillow(_upright(picture, orientation), name, scale)
+    return Image(_upright_rgb(picture, orientation), name, scale)
 
 
 @contextmanager
@@ -116,6 +125,22 @@ def _told_orientation(picture: PilImage) -> int:
     if isinstance(original, int) and 1 <= original <= 8:
         return original
     return exif_orientation(picture.info.get("exif") or b"")
+
+
+def _upright(picture: PilImage, orientation: int) -> PilImage:
+    """As `as_stored` tells, for a whole picture of Pillow's."""
+    from PIL.Image import Transpose
+
+    turns = (
+        Transpose.FLIP_LEFT_RIGHT,
+        Transpose.ROTATE_180,
+        Transpose.FLIP_TOP_BOTTOM,
+        Transpose.TRANSPOSE,
+        Transpose.ROTATE_270,
+        Transpose.TRANSVERSE,
+        Transpose.ROTATE_90,
+    )
+    return picture if orientation == 1 else picture.transpose(turns[orientation - 2])
 
 
 def _upright_rgb(picture: PilImage, orientation: int) -> UInt8[np.ndarray, "h w 3"]:

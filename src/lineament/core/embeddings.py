@@ -28,7 +28,7 @@ class Embeddings:
     space: str
 
     def __post_init__(self) -> None:
-        lengths = np.linalg.norm(self.vectors, axis=1)
+        lengths = _lengths(self.vectors)
         if not np.all(np.abs(lengths - 1) < 1e-3):
             raise ValueError("embeddings are finite rows of length 1; use Embeddings.normalised")
 
@@ -39,7 +39,7 @@ class Embeddings:
         Raises:
             ValueError: a row has no direction (zeros or not finite).
         """
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        lengths = _lengths(vectors)[:, None]
         if not np.all(np.isfinite(lengths) & (lengths > 0)):
             raise ValueError("a vector of zeros, NaN or infinity has no direction")
         return cls((vectors / lengths).astype(np.float32), space)
@@ -72,6 +72,10 @@ class Embeddings:
     def from_codes(cls, codes: Int8[np.ndarray, "n d"], space: str) -> Embeddings:
         """The embeddings that codes stand for, to within half a step a number."""
         return cls.normalised(codes.astype(np.float32), space)
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
 
 
 def require_same_space(a: str, b: str) -> None:

@@ -29,18 +29,21 @@ def umeyama(
     Returns:
         n transforms. Where all points of a set coincide the transform is a pure shift.
     """
-    s = source.astype(np.float64)
-    t = target.astype(np.float64)
+    s, t = source.astype(np.float64), target.astype(np.float64)
     s_mean, t_mean = s.mean(axis=1), t.mean(axis=0)
-    z = (s - s_mean[:, None]) @ (1, 1j)
-    w = (t - t_mean) @ (1, 1j)
-    spread = (np.abs(z) ** 2).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        turn = np.where(spread > 0, (z.conj() * w).sum(axis=1) / spread, 1.0 + 0j)
-    a, b = np.real(turn), np.imag(turn)
-    linear = np.stack([a, -b, b, a], axis=1).reshape(-1, 2, 2)
-    shift = t_mean - np.einsum("nij,nj->ni", linear, s_mean)
-    return np.concatenate([linear, shift[:, :, None]], axis=2).astype(np.float32)
+    z, w = s - s_mean[:, None], t - t_mean
+    spread = (z * z).sum(axis=(1, 2))
+    coincide = spread == 0
+    spread[coincide] = 1
+    a = (z * w).sum(axis=(1, 2)) / spread
+    b = (z[:, :, 0] * w[:, 1] - z[:, :, 1] * w[:, 0]).sum(axis=1) / spread
+    a[coincide] = 1
+    matrices = np.empty((len(s), 2, 3), np.float32)
+    matrices[:, 0, 0] = matrices[:, 1, 1] = a
+    matrices[:, 0, 1], matrices[:, 1, 0] = -b, b
+    matrices[:, 0, 2] = t_mean[0] - a * s_mean[:, 0] + b * s_mean[:, 1]
+    matrices[:, 1, 2] = t_mean[1] - b * s_mean[:, 0] - a * s_mean[:, 1]
+    return matrices
 
 
 def transform_points(
@@ -66,15 +69,18 @@ def invert_transform(matrix: Float[np.ndarray, "2 3"]) -> Float64[np.ndarray, "2
 
 def box_area(boxes: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
     """Areas in square pixels; a box turned inside out has none."""
-    return np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return sides[:, 0] * sides[:, 1]
 
 
 def box_iou(a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
     """Intersection over union of every pair, in [0, 1]; 0 where both boxes are empty."""
-    corner_low = np.maximum(a[:, None, :2], b[None, :, :2])
-    corner_high = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    shared = np.prod(np.maximum(corner_high - corner_low, 0), axis=2)
-    union = box_area(a)[:, None] + box_area(b)[None, :] - shared
+    left, top, right, bottom = a.T[:, :, None]
+    other_left, other_top, other_right, other_bottom = b.T[:, None]
+    width = np.minimum(right, other_right) - np.maximum(left, other_left)
+    height = np.minimum(bottom, other_bottom) - np.maximum(top, other_top)
+    shared = np.maximum(width, 0) * np.maximum(height, 0)
+    union = box_area(a)[:, None] + box_area(b) - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 

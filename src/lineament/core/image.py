@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +11,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
 
 
-@dataclass(frozen=True, eq=False)
 class Image:
-    """One picture as every room sees it.
+    """One picture as every room sees it. Nothing of it is ever changed.
 
-    Attributes:
+    NumPy and Pillow lay pixels out differently. A picture is kept in the form that it was made in,
+    and in the other from when that is first asked for: most photos are decoded, cut and resized by
+    Pillow, and never wanted as a whole array.
+
+    Args:
         pixels: uint8 RGB, height x width x 3, upright (EXIF orientation applied).
         source: path or name to show in messages; None for a picture made in memory.
         scale: pixels here per pixel of the file: below 1 where a large file was decoded reduced,
@@ -26,29 +28,70 @@ class Image:
         ValueError: ``pixels`` is not a non-empty height x width x 3 array of uint8.
     """
 
-    pixels: UInt8[np.ndarray, "h w 3"]
-    source: str | None = None
-    scale: float = 1.0
+    __slots__ = ("_pillow", "_pixels", "_scale", "_source")
 
-    def __post_init__(self) -> None:
-        shape, kind = self.pixels.shape, self.pixels.dtype
+    def __init__(
+        self, pixels: UInt8[np.ndarray, "h w 3"], source: str | None = None, scale: float = 1.0
+    ) -> None:
+        shape, kind = pixels.shape, pixels.dtype
         if kind != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
             raise ValueError(f"an image is uint8, height x width x 3; got {kind} {shape}")
+        self._pixels: UInt8[np.ndarray, "h w 3"] | None = pixels
+        self._pillow: PilImage | None = None
+        self._source, self._scale = source, scale
+
+    @classmethod
+    def of_pillow(cls, picture: PilImage, source: str | None = None, scale: float = 1.0) -> Image:
+        """A picture of Pillow's, which is not copied.
+
+        Raises:
+            ValueError: its mode is not RGB, or it has no pixels.
+        """
+        if picture.mode != "RGB" or 0 in picture.size:
+            raise ValueError(f"an image is RGB; got {picture.mode} {picture.size}")
+        image = cls.__new__(cls)
+        image._pixels, image._pillow = None, picture
+        image._source, image._scale = source, scale
+        return image
 
     @property
-    def height(self) -> int:
-        return self.pixels.shape[0]
+    def source(self) -> str | None:
+        return self._source
 
     @property
-    def width(self) -> int:
-        return self.pixels.shape[1]
+    def scale(self) -> float:
+        return self._scale
+
+    @property
+    def pixels(self) -> UInt8[np.ndarray, "h w 3"]:
+        """uint8 RGB, height x width x 3; those of a decoded picture cannot be written to."""
+        if self._pixels is None:
+            assert self._pillow is not None
+            self._pixels = np.asarray(self._pillow)  # not to be written to
+        return self._pixels
 
     @property
     def pillow(self) -> PilImage:
-        """A copy as Pillow lays it out."""
-        from PIL import Image as Pillow
+        """The picture as Pillow lays it out; not to be changed."""
+        if self._pillow is None:
+            from PIL import Image as Pillow
 
-        return Pillow.fromarray(self.pixels)
+            self._pillow = Pillow.fromarray(self.pixels)
+        return self._pillow
+
+    @property
+    def height(self) -> int:
+        return self._pillow.height if self._pillow else self.pixels.shape[0]
+
+    @property
+    def width(self) -> int:
+        return self._pillow.width if self._pillow else self.pixels.shape[1]
+
+    def rows(self, start: int, end: int) -> UInt8[np.ndarray, "n w 3"]:
+        """Some rows of `pixels`, without making the rest of the array where it is not there."""
+        if self._pixels is None:
+            return np.asarray(self.cut(0, start, self.width, end))
+        return self._pixels[start:end]
 
     def cut(self, x1: int, y1: int, x2: int, y2: int) -> PilImage:
         """A part of the picture as Pillow lays it out, black beyond the edges.
@@ -57,11 +100,4 @@ class Image:
             x1, y1: first column and row.
             x2, y2: those behind the last.
         """
-        from PIL import Image as Pillow
-
-        left, top = min(max(0, x1), self.width), min(max(0, y1), self.height)
-        inside = self.pixels[top : max(top, y2), left : max(left, x2)]
-        if 0 in inside.shape:
-            return Pillow.new("RGB", (x2 - x1, y2 - y1))
-        part = Pillow.fromarray(inside)
-        return part.crop((x1 - left, y1 - top, x2 - left, y2 - top))
+        return self.pillow.crop((x1, y1, x2, y2))

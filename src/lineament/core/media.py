@@ -18,7 +18,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import UInt8
 
-from lineament.core.decoders import decode_pixels
+from lineament.core.decoders import decode_image
 from lineament.core.errors import (
     EmptyFile,
     ImageTooLarge,
@@ -111,7 +111,7 @@ def decode(data: bytes, *, name: str | None = None, limits: Limits = _no_limits_
         if len(data) > limits.max_bytes:
             raise _too_many_bytes(len(data), limits, None)
         header = read_header(data, limits)
-        return Image(decode_pixels(header, limits), name, 1 / header.reduction)
+        return decode_image(header, limits, name)
     except UnreadableImage as error:
         raise type(error)(error.reason, name) from error.__cause__
     except MemoryError:

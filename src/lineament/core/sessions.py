@@ -43,6 +43,7 @@ class Session:
         inputs: names of the inputs, in order.
         outputs: names of the outputs, in order.
         provider: what the network really runs on.
+        metadata: what the file says of itself, as its maker's own keys and texts.
 
     Raises:
         WeightError: the file is absent or damaged.
@@ -62,6 +63,7 @@ class Session:
         self.outputs = tuple(value.name for value in self._network.get_outputs())
         names = {full: short for short, full in _PROVIDERS.items()}
         self.provider = names[self._network.get_providers()[0]]
+        self.metadata = dict(self._network.get_modelmeta().custom_metadata_map)
         self._lock = threading.Lock()
         self._seconds = 0.0
         self._calls = 0

@@ -72,18 +72,17 @@ def thumbnail(
     box: Float32[np.ndarray, " 4"],
     points: Float32[np.ndarray, "5 2"],
     side: int = 128,
-) -> UInt8[np.ndarray, "side side 3"]:
+) -> UInt8[np.ndarray, "n n 3"]:
     """A square around a face, half as large again as its box, for people to look at.
 
     It is moved, and made smaller, to stay within the picture; a face that lies on its side or on
-    its head is turned upright by quarters.
+    its head is turned upright by quarters. Its side is the whole fraction of its side in the
+    picture that is nearest to `side`; a smaller one is not enlarged.
     """
-    from PIL import Image as Pillow
-
     size = np.asarray([image.width, image.height])
     span = int(min(1.5 * max(*(box[2:] - box[:2]), 1.0), *size))
     x, y = np.clip((box[:2] + box[2:] - span) / 2, 0, size - span).round().astype(int).tolist()
-    square = image.cut(x, y, x + span, y + span)
-    small = square.resize((side, side), Pillow.Resampling.BILINEAR, reducing_gap=1.0)
+    factor = max(1, round(span / side))
+    square = image.pillow.reduce(factor, (x, y, x + span, y + span))
     across = points[1] - points[0]
-    return np.rot90(np.asarray(small), round(np.arctan2(across[1], across[0]) / (np.pi / 2)))
+    return np.rot90(np.asarray(square), round(np.arctan2(across[1], across[0]) / (np.pi / 2)))

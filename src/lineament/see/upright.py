@@ -11,7 +11,7 @@ from lineament.core.faces import Faces
 from lineament.core.geometry import rotate_points_quarter
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
-from lineament.see.detect.grid import fit, long_side
+from lineament.see.detect.grid import fit
 from lineament.see.detect.level import level
 from lineament.see.detect.pyramid import BoundedDetector, look
 
@@ -68,7 +68,7 @@ class Search:
         """Quarter turns after which the best face of each picture is most certain."""
         turns = [0] * len(images)
         unsure = [i for i, faces in enumerate(found) if _best(faces) < self.detector.confident]
-        small = [_shrunk(images[i]) for i in unsure]
+        small = [fit(images[i], _PROBE_SIDE) for i in unsure]
         probes = iter(self.detector([turn(image, k) for image in small for k in (1, 2, 3)]))
         for i in unsure:
             scores = [_best(found[i]) + _MARGIN, *(_best(next(probes)) for _ in range(3))]
@@ -76,18 +76,17 @@ class Search:
         return turns
 
 
-def _shrunk(image: Image) -> Image:
-    pixels = fit(image.pixels, _PROBE_SIDE)
-    return Image(pixels, scale=image.scale * long_side(pixels) / long_side(image.pixels))
-
-
 def turn(image: Image, quarters: int) -> Image:
     """The picture turned counter-clockwise by quarters."""
+    if not quarters:
+        return image
     return Image(np.rot90(image.pixels, quarters), image.source, image.scale)
 
 
 def turn_back(faces: Faces, quarters: int, image: Image) -> Faces:
     """Faces of a turned picture in the pixels of the picture as it was."""
+    if not quarters:
+        return faces
     size = (quarters, image.width, image.height)
     corners = rotate_points_quarter(faces.boxes.reshape(-1, 2, 2), *size)
     boxes = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int64, UInt8
+from jaxtyping import Float, Float32, Float64, Int64
+
+from lineament.core.image import Image
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
 
 MULTIPLE = 32
 """Sides that a network of strides up to 32 can take are multiples of this."""
@@ -15,6 +23,10 @@ MULTIPLE = 32
 _CALL_PIXELS = 1 << 17
 """Pixels in one call of the network, unless one picture has more. Small pictures share a call and
 its fixed cost; large ones gain nothing together, for their activations leave the cache."""
+
+
+_STRIP_PIXELS = 1 << 17
+"""Pixels that are laid out at once: they stay in the processor's cache, and take no new memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,37 +62,36 @@ class Candidates:
         )
 
 
-def fit(pixels: UInt8[np.ndarray, "h w 3"], max_side: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+def fit(image: Image, max_side: int) -> Image:
     """The picture scaled down, antialiased, so that no side is longer than `max_side` pixels.
 
     A smaller picture is handed back as it is.
     """
-    if long_side(pixels) <= max_side:
-        return pixels
-    return resize(pixels, max_side / long_side(pixels))
+    return image if long_side(image) <= max_side else resize(image, max_side / long_side(image))
 
 
-def resize(pixels: UInt8[np.ndarray, "h w 3"], scale: float) -> UInt8[np.ndarray, "h2 w2 3"]:
+def resize(image: Image, scale: float) -> Image:
     """The picture `scale` times as large, antialiased; no side falls under one pixel."""
     from PIL import Image as Pillow
 
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    picture = Pillow.fromarray(pixels)
+    width, height = (max(1, round(side * scale)) for side in (image.width, image.height))
     # The gap lets Pillow average whole blocks first, which is faster and looks the same.
-    scaled = picture.resize((width, height), Pillow.Resampling.BILINEAR, reducing_gap=2.0)
-    return np.asarray(scaled)
+    scaled = image.pillow.resize((width, height), Pillow.Resampling.BILINEAR, reducing_gap=2.0)
+    return _view(scaled, image)
 
 
-def shrink(pixels: UInt8[np.ndarray, "h w 3"], factor: int) -> UInt8[np.ndarray, "h2 w2 3"]:
+def shrink(image: Image, factor: int) -> Image:
     """The picture a whole number of times smaller, each pixel the mean of a block."""
-    from PIL import Image as Pillow
-
-    return np.asarray(Pillow.fromarray(pixels).reduce(factor))
+    return _view(image.pillow.reduce(factor), image)
 
 
-def long_side(pixels: UInt8[np.ndarray, "h w 3"]) -> int:
+def _view(picture: PilImage, of: Image) -> Image:
+    return Image.of_pillow(picture, scale=of.scale * max(picture.size) / long_side(of))
+
+
+def long_side(image: Image) -> int:
     """The greater of height and width."""
-    return max(pixels.shape[:2])
+    return max(image.height, image.width)
 
 
 def padded(shape: Sequence[int]) -> tuple[int, int]:
@@ -101,18 +112,43 @@ def calls(shapes: Sequence[Sequence[int]]) -> Iterator[list[int]]:
         yield from (rows[start : start + count] for start in range(0, len(rows), count))
 
 
+class Buffer:
+    """Memory that each thread keeps from one use to the next. To get as much anew from the system
+    takes several times as long as to fill it."""
+
+    def __init__(self) -> None:
+        self._mine = threading.local()
+
+    def __call__(self, shape: tuple[int, ...]) -> Float32[np.ndarray, ...]:
+        """An array of any content, good until this thread's next call."""
+        size = prod(shape)
+        kept = getattr(self._mine, "kept", None)
+        if kept is None or len(kept) < size:
+            kept = self._mine.kept = np.empty(size, np.float32)
+        return kept[:size].reshape(shape)
+
+
 def stack(
-    pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], bgr: bool
+    images: Sequence[Image], bgr: bool, buffer: Buffer | None = None
 ) -> Float32[np.ndarray, "n 3 h w"]:
-    """Pictures of one padded size as planes of 0 to 255; black to the right and below."""
-    height, width = padded(pictures[0].shape)
-    planes = np.empty((len(pictures), 3, height, width), np.float32)
-    for plane, pixels in zip(planes, pictures, strict=True):
-        rows, columns = pixels.shape[:2]
-        channels = pixels[..., ::-1] if bgr else pixels
-        plane[:, :rows, :columns] = channels.transpose(2, 0, 1)
-        plane[:, rows:] = 0
-        plane[:, :rows, columns:] = 0
+    """Pictures of one padded size as planes of 0 to 255; black to the right and below.
+
+    Args:
+        images: one or more.
+        bgr: whether the first plane is blue.
+        buffer: to make them in.
+    """
+    height, width = padded((images[0].height, images[0].width))
+    shape = (len(images), 3, height, width)
+    planes = buffer(shape) if buffer else np.empty(shape, np.float32)
+    for plane, image in zip(planes, images, strict=True):
+        step = max(1, _STRIP_PIXELS // image.width)
+        for top in range(0, image.height, step):
+            rows = image.rows(top, min(image.height, top + step))
+            channels = rows[..., ::-1] if bgr else rows
+            plane[:, top : top + len(rows), : image.width] = channels.transpose(2, 0, 1)
+        plane[:, image.height :] = 0
+        plane[:, : image.height, image.width :] = 0
     return planes
 
 
@@ -121,11 +157,9 @@ def cell_places(cells: Int64[np.ndarray, " k"], columns: int) -> Float32[np.ndar
     return np.stack([cells % columns, cells // columns], axis=1).astype(np.float32)
 
 
-def scale_of(
-    view: UInt8[np.ndarray, "h2 w2 3"], pixels: UInt8[np.ndarray, "h w 3"]
-) -> Float64[np.ndarray, " 2"]:
-    """How many times as large as `pixels` a resized `view` of them is, x and y."""
-    return np.asarray([view.shape[1] / pixels.shape[1], view.shape[0] / pixels.shape[0]])
+def scale_of(view: Image, image: Image) -> Float64[np.ndarray, " 2"]:
+    """How many times as large as a picture a resized `view` of it is, x and y."""
+    return np.asarray([view.width / image.width, view.height / image.height])
 
 
 def to_picture(

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32
 
 from lineament.core.crops import warp
 from lineament.core.faces import Face, Faces
@@ -22,8 +23,11 @@ from lineament.core.geometry import box_iou, invert_transform, transform_points
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.core.protocols import Detector
-from lineament.see.detect.grid import resize, to_picture
+from lineament.see.detect.grid import long_side, to_picture
 from lineament.see.detect.pyramid import BoundedDetector
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PilImage
 
 _SIDE = 144
 """Pixels of the square that a face is cut out to."""
@@ -32,6 +36,9 @@ _FACE = 125
 _ENLARGED = 2
 """The square is looked at this much larger: points of a face of 250 pixels follow it best, and
 turning fewer pixels and then enlarging them is faster and looks the same."""
+_WELL = (200, 350)
+"""Pixels of a level face, in the look that found it, between which a second look places its points
+no better."""
 _ROUNDS = 3
 """Further looks at a face that is still tilted."""
 _QUARTERS = (np.pi / 2, np.pi, 3 * np.pi / 2)
@@ -48,16 +55,28 @@ _SAME = 0.3
 def level(detector: BoundedDetector, image: Image, faces: Faces) -> Faces:
     """The same faces with better points; boxes and scores stay.
 
-    Any tilt is followed. A face that is not found again keeps its points.
+    Any tilt is followed. A face that is not found again keeps its points, and so does one that was
+    seen level, surely and about as large as it would be seen again.
 
     Args:
         detector: that found them.
         image: the picture.
         faces: with boxes and keypoints.
     """
-    found = [_look_again(detector, image, face) for face in faces]
+    seen = min(1.0, detector.max_side / long_side(image))
+    found = [
+        face.points if _is_seen_well(detector, face, seen) else _look_again(detector, image, face)
+        for face in faces
+    ]
     points = np.asarray(found, np.float32).reshape(-1, 5, 2)
     return faces.with_fields(keypoints=Landmarks(points, "5"))
+
+
+def _is_seen_well(detector: BoundedDetector, face: Face, scale: float) -> bool:
+    """Whether a look of this scale has shown a face as well as another one would."""
+    side = scale * float((face.box[2:] - face.box[:2]).max())
+    sure = face.score >= detector.confident
+    return sure and _WELL[0] <= side <= _WELL[1] and _is_level(face.points)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +122,7 @@ def _look(
     """The best of looks at one face, turned back by each of `turns`; None where it is not seen."""
     cuts = [_cut(box, turned) for turned in turns]
     zoom = _ENLARGED * float(np.hypot(cuts[0][0, 0], cuts[0][0, 1]))
-    squares = [_square(image, cut) for cut in cuts]
-    views = [Image(square, scale=image.scale * zoom) for square in squares]
+    views = [Image.of_pillow(_square(image, cut), scale=image.scale * zoom) for cut in cuts]
     found = [_middle(faces) for faces in detector(views)]
     best = int(np.argmax([faces.scores[0] if len(faces) else 0.0 for faces in found]))
     if not len(found[best]):
@@ -138,19 +156,24 @@ def _cut(box: Float32[np.ndarray, " 4"], turned: float) -> Float32[np.ndarray, "
     return np.concatenate([linear, shift[:, None]], axis=1).astype(np.float32)
 
 
-def _square(image: Image, cut: Float32[np.ndarray, "2 3"]) -> UInt8[np.ndarray, "side side 3"]:
+def _square(image: Image, cut: Float32[np.ndarray, "2 3"]) -> PilImage:
     """The enlarged square; a plain cut, which most are, is resized, which is faster than turned."""
-    (scale, sine, x), (_, _, y) = cut.tolist()
-    if sine:
-        return resize(warp(image, cut, _SIDE), _ENLARGED)
     from PIL import Image as Pillow
 
-    left, top, side = (-0.5 - x) / scale + 0.5, (-0.5 - y) / scale + 0.5, _SIDE / scale
-    x1, y1 = floor(left), floor(top)
-    part = image.cut(x1, y1, ceil(left + side), ceil(top + side))
-    box = (left - x1, top - y1, left - x1 + side, top - y1 + side)
     size = (_ENLARGED * _SIDE, _ENLARGED * _SIDE)
-    return np.asarray(part.resize(size, Pillow.Resampling.BILINEAR, box, 2.0))
+    (scale, sine, x), (_, _, y) = cut.tolist()
+    if sine:
+        turned = Pillow.fromarray(warp(image, cut, _SIDE))
+        return turned.resize(size, Pillow.Resampling.BILINEAR)
+    left, top, side = (-0.5 - x) / scale + 0.5, (-0.5 - y) / scale + 0.5, _SIDE / scale
+    right, bottom = left + side, top + side
+    if min(left, top) >= 0 and right <= image.width and bottom <= image.height:
+        box = (left, top, right, bottom)
+        return image.pillow.resize(size, Pillow.Resampling.BILINEAR, box, 1.0)
+    x1, y1 = floor(left), floor(top)
+    part = image.cut(x1, y1, ceil(right), ceil(bottom))
+    box = (left - x1, top - y1, right - x1, bottom - y1)
+    return part.resize(size, Pillow.Resampling.BILINEAR, box, 1.0)
 
 
 def _middle(faces: Faces) -> Faces:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
 from lineament.core.cards import Card
 from lineament.core.faces import Faces
@@ -18,7 +18,7 @@ from lineament.core.landmarks import Landmarks
 from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes
 from lineament.core.sessions import Session
 from lineament.core.weights import prepared
-from lineament.see.detect.grid import Candidates, calls, fit, scale_of, stack, to_picture
+from lineament.see.detect.grid import Buffer, Candidates, calls, fit, scale_of, stack, to_picture
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +71,7 @@ class OnnxDetector(ABC):
     def __init__(self, config: DetectorConfig, *, threads: int | None = None) -> None:
         self.config = config
         self._session = Session(self._model(), threads=threads)
+        self._buffer = Buffer()
 
     def _model(self) -> Path:
         """The network, ready for any number of pictures of any size."""
@@ -107,10 +108,10 @@ class OnnxDetector(ABC):
 
     def __call__(self, images: Sequence[Image]) -> list[Faces]:
         """The faces of each picture, best score first, in that picture's pixels."""
-        views = [fit(image.pixels, self.config.max_side) for image in images]
+        views = [fit(image, self.config.max_side) for image in images]
         found = [Faces.none()] * len(images)
-        for rows in calls([view.shape for view in views]):
-            planes = stack([views[row] for row in rows], self.bgr)
+        for rows in calls([(view.height, view.width) for view in views]):
+            planes = stack([views[row] for row in rows], self.bgr, self._buffer)
             if self.offset or self.gain != 1:
                 planes -= self.offset
                 planes *= self.gain
@@ -129,12 +130,10 @@ class OnnxDetector(ABC):
             width: of what the network saw, pixels.
         """
 
-    def _choose(
-        self, candidates: Candidates, view: UInt8[np.ndarray, "h w 3"], image: Image
-    ) -> Faces:
+    def _choose(self, candidates: Candidates, view: Image, image: Image) -> Faces:
         """One candidate for each face, in pixels of the picture that the view was made of."""
         kept = nms(candidates.boxes, candidates.scores, self.config.nms_iou)
-        scale = scale_of(view, image.pixels)
+        scale = scale_of(view, image)
         boxes = to_picture(candidates.boxes[kept].reshape(-1, 2, 2), scale).reshape(-1, 4)
         points = to_picture(candidates.points[kept], scale)
         faces = Faces(boxes, scores=candidates.scores[kept], keypoints=Landmarks(points, "5"))

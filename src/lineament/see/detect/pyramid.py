@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float64, UInt8
+from jaxtyping import Bool, Float64
 
 from lineament.core.faces import Faces
 from lineament.core.geometry import nms
@@ -79,12 +79,9 @@ class _View:
     sizes: tuple[float, float] = (0, np.inf)
 
     @classmethod
-    def of(
-        cls, pixels: UInt8[np.ndarray, "h w 3"], image: Image, sizes: tuple[float, float]
-    ) -> _View:
-        """The whole picture, resized to `pixels`."""
-        scale = scale_of(pixels, image.pixels)
-        return cls(Image(pixels, scale=image.scale * float(scale.max())), scale, sizes=sizes)
+    def of(cls, view: Image, image: Image, sizes: tuple[float, float]) -> _View:
+        """The whole picture, resized."""
+        return cls(view, scale_of(view, image), sizes=sizes)
 
     def place(self, faces: Faces) -> Faces:
         """Those faces that are this view's to find, in the picture's pixels."""
@@ -122,7 +119,7 @@ def look(detector: BoundedDetector, images: Sequence[Image], close: bool) -> lis
 
 def _views(detector: BoundedDetector, image: Image, close: bool) -> Iterator[_View]:
     max_side = detector.max_side
-    plain = fit(image.pixels, max_side)
+    plain = fit(image, max_side)
     least = _TOO_SMALL if close else 0
     near = long_side(plain) > detector.largest
     yield _View.of(plain, image, sizes=(least, _TOO_LARGE if near else np.inf))
@@ -130,18 +127,18 @@ def _views(detector: BoundedDetector, image: Image, close: bool) -> Iterator[_Vi
         coarse = shrink(plain, _COARSE)
         yield _View.of(coarse, image, sizes=(_LARGE, np.inf))
     if close:
-        ratio = _CLOSE * long_side(plain) / long_side(image.pixels)
-        yield from _tiles(resize(image.pixels, ratio), image, max_side)
+        ratio = _CLOSE * long_side(plain) / long_side(image)
+        yield from _tiles(resize(image, ratio), image, max_side)
 
 
-def _tiles(pixels: UInt8[np.ndarray, "h w 3"], image: Image, max_side: int) -> Iterator[_View]:
+def _tiles(large: Image, image: Image, max_side: int) -> Iterator[_View]:
     """The enlarged picture in equal tiles that share a strip with each neighbour."""
-    whole = _View.of(pixels, image, sizes=(0, _SMALL))
-    for y1, y2, top, bottom in _cuts(pixels.shape[0], max_side):
-        for x1, x2, left, right in _cuts(pixels.shape[1], max_side):
+    whole = _View.of(large, image, sizes=(0, _SMALL))
+    for y1, y2, top, bottom in _cuts(large.height, max_side):
+        for x1, x2, left, right in _cuts(large.width, max_side):
             yield replace(
                 whole,
-                image=Image(pixels[y1:y2, x1:x2], scale=whole.image.scale),
+                image=Image(large.pixels[y1:y2, x1:x2], scale=large.scale),
                 origin=(x1, y1),
                 cell=(left, top, right, bottom),
             )
@@ -161,6 +158,8 @@ def _cuts(length: int, limit: int) -> list[tuple[int, int, float, float]]:
 
 def _merge(parts: Sequence[Faces], detector: BoundedDetector) -> Faces:
     """All views' faces, each once: the look with the best score speaks for it."""
+    if len(parts) == 1:
+        return parts[0]
     faces = Faces(
         np.concatenate([part.boxes for part in parts]),
         scores=np.concatenate([part.scores for part in parts]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float32
@@ -80,40 +81,39 @@ class YuNet(OnnxDetector):
         super().__init__(config or YuNetConfig(), threads=threads)
 
     def _decode(self, outputs: Sequence[Float32[np.ndarray, ...]], width: int) -> Candidates:
-        classes, objects, boxes, points = (outputs[k : k + 3] for k in (0, 3, 6, 9))
-        return Candidates.join(
-            [
-                self._decode_level(
-                    classes[level],
-                    objects[level],
-                    boxes[level],
-                    points[level],
-                    stride,
-                    width // stride,
-                )
-                for level, stride in enumerate(_STRIDES)
-            ]
-        )
-
-    def _decode_level(
-        self,
-        classes: Float32[np.ndarray, "cells 1"],
-        objects: Float32[np.ndarray, "cells 1"],
-        boxes: Float32[np.ndarray, "cells 4"],
-        points: Float32[np.ndarray, "cells 10"],
-        stride: int,
-        columns: int,
-    ) -> Candidates:
         """One anchor a cell: centre and points as shifts in cells, sides as logarithms of them."""
-        product = (classes * objects)[:, 0]
+        levels = len(_STRIDES)
+        classes, objects, boxes, points = (
+            np.concatenate(outputs[k : k + levels]) for k in range(0, 4 * levels, levels)
+        )
+        product = classes[:, 0] * objects[:, 0]
         cells = np.flatnonzero(product >= self.config.score**2)
-        if not len(cells):  # most levels of most pictures
+        if not len(cells):
             return Candidates.none()
-        places = cell_places(cells, columns)
-        centres = (places + boxes[cells, :2]) * stride
-        halves = np.exp(boxes[cells, 2:]) * (stride / 2)
+        columns = width // _STRIDES[0]
+        places, strides = (each[cells] for each in _grid(len(outputs[0]) // columns, columns))
+        shifts = boxes[cells]
+        centres, halves = (places + shifts[:, :2]) * strides, np.exp(shifts[:, 2:]) * (strides / 2)
         return Candidates(
             np.concatenate([centres - halves, centres + halves], axis=1),
             np.sqrt(product[cells]),
-            (places[:, None] + points[cells].reshape(-1, 5, 2)) * stride,
+            (places[:, None] + points[cells].reshape(-1, 5, 2)) * strides[:, None],
         )
+
+
+@lru_cache(maxsize=16)
+def _grid(
+    rows: int, columns: int
+) -> tuple[Float32[np.ndarray, "cells 2"], Float32[np.ndarray, "cells 1"]]:
+    """Column and row of each cell of all levels in turn, and the pixels between two cells.
+
+    Args:
+        rows: of the finest level.
+        columns: the same.
+    """
+    places, strides = [], []
+    for stride in _STRIDES:
+        high, wide = rows * _STRIDES[0] // stride, columns * _STRIDES[0] // stride
+        places.append(cell_places(np.arange(high * wide), wide))
+        strides.append(np.full((high * wide, 1), stride, np.float32))
+    return np.concatenate(places), np.concatenate(strides)

@@ -153,7 +153,7 @@ class FaceLandmarker:
         return np.concatenate(points), np.concatenate(presence)
 
     def _run(self, crops: Crops) -> tuple[np.ndarray, np.ndarray]:
-        raw, logits, _ = self._mesh.run(crops.pixels.astype(np.float32) / 255)
+        raw, logits, _ = self._mesh.run(crops.pixels * np.float32(1 / 255))
         points = raw.reshape(-1, 478, 3)
         points[..., 2] /= np.hypot(*crops.transforms[:, 0, :2].T)[:, None]
         points[..., :2] = crops.to_picture(points[..., :2])

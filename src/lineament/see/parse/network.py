@@ -96,28 +96,36 @@ def continued(
         mirror: mirror the picture at its edge; else the edge's own pixels go on.
     """
     back = invert_transform(matrix)
-    last = np.asarray([image.width - 1, image.height - 1])
+    last = np.asarray([image.width - 1, image.height - 1], np.float32)
     end = len(pixels) - 1
     corners = np.asarray([(0, 0), (end, 0), (0, end), (end, end)]) @ back[:, :2].T + back[:, 2]
     if ((corners >= 0) & (corners <= last)).all():
         return pixels
-    rows, columns = np.indices(pixels.shape[:2])
-    at = np.stack([columns, rows], axis=-1) @ back[:, :2].T + back[:, 2]
-    outside = ((at < 0) | (at > last)).any(axis=-1)
+    x, y = _places(back, len(pixels))
+    outside = (x < 0) | (y < 0) | (x > last[0]) | (y > last[1])
     if not outside.any() or outside.all():
         return pixels
+    at = np.stack([x[outside], y[outside]], axis=1)
     # Rounding moves a point by up to 0.7 pixels of the frame, which must stay in the picture.
-    border = np.minimum(0.5 + 0.75 * np.hypot(*back[:, 0]), last / 2)
+    border = np.minimum(np.float32(0.5 + 0.75 * np.hypot(*back[:, 0])), last / 2)
     inner = last - 2 * border
-    beyond = at[outside] - border
-    if mirror:
-        period = np.maximum(2 * inner, 1e-9)
-        beyond = inner - np.abs(np.mod(beyond, period) - inner)
+    beyond = at - border
+    if mirror:  # once: what lies further out than the picture is wide takes the pixels of its edge
+        beyond = inner - np.abs(inner - np.abs(beyond))
     kept = (np.clip(beyond, 0, inner) + border) @ matrix[:, :2].T + matrix[:, 2]
     column, row = np.clip(kept.round().astype(np.int64), 0, len(pixels) - 1).T
     filled = pixels.copy()
     filled[outside] = pixels[row, column]
     return filled
+
+
+def _places(
+    back: Float[np.ndarray, "2 3"], side: int
+) -> tuple[Float32[np.ndarray, "s s"], Float32[np.ndarray, "s s"]]:
+    """Where in the picture, x and y, each pixel of a frame lies."""
+    steps = np.arange(side, dtype=np.float32)
+    (a, b, x), (c, d, y) = back.astype(np.float32)
+    return a * steps + (b * steps + x)[:, None], c * steps + (d * steps + y)[:, None]
 
 
 def frames(

@@ -79,5 +79,5 @@ class SelfieMulticlass(Parser):
         return Session(derived(CARD.weights[0], "converted", convert), threads=threads)
 
     def _label(self, pixels: UInt8[np.ndarray, "n s s 3"]) -> UInt8[np.ndarray, "n s s"]:
-        scores = self._session.run((pixels.astype(np.float32) - 127.5) / 127.5)[0]
+        scores = self._session.run(pixels * np.float32(1 / 127.5) - np.float32(1))[0]
         return scores.argmax(axis=-1).astype(np.uint8)
