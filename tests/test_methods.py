@@ -32,16 +32,33 @@ def _research():
 HERE = {"describe", "detect", "embed"}
 """Verbs of many methods, each run in the same way: here, and in test_describers."""
 ELSEWHERE = {
+    "adaface": "learn/losses/test_margins.py",
+    "adanpc": "know/test_adanpc.py",
+    "arcface": "learn/losses/test_margins.py",
+    "aspl": "know/test_aspl.py",
     "attention_pose": "see/test_attention_pose.py",
+    "cosface": "learn/losses/test_margins.py",
     "dinov2": "know/test_dinov2.py",
     "dwt_face": "know/test_dwt_face.py",
     "embedding_limits": "know/test_embedding_limits.py",
+    "faceptor": "learn/test_generalists_networks.py",
+    "facexformer": "learn/test_generalists_networks.py",
     "fan_alignment": "learn/test_landmarks.py",
     "fer_xai": "see/test_fer_xai.py",
+    "fgtbt": "learn/test_fgtbt.py",
+    "fp_age": "learn/test_age_fp.py",
     "fruits": "measure/test_fruits.py",
+    "g_acil": "know/test_g_acil.py",
     "landmark_kd": "learn/test_landmarks.py",
+    "lifting": "learn/test_lifting.py",
+    "lineament_s": "learn/test_lineament_s.py",
+    "mivolo": "learn/test_age_mivolo.py",
     "model_reuse": "measure/test_model_reuse.py",
+    "mos": "see/test_mos.py",
     "roi_tanh_polar": "see/test_roi_tanh_polar.py",
+    "segface": "learn/test_parsing_recipes.py",
+    "softmax": "learn/recognition/test_recognition.py",
+    "sphereface": "learn/losses/test_margins.py",
 }
 """Modules of the other methods, and the tests that run them on real input."""
 

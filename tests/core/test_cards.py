@@ -122,7 +122,8 @@ def test_an_entry_can_be_loaded_and_is_documented(found):
         entry = found.load()
         assert callable(entry)
         assert entry.__doc__
-        assert entry.__module__ == found.module
+        # In the method's file, or beside it.
+        assert entry.__module__.rpartition(".")[0] == found.module.rpartition(".")[0]
 
 
 _SUFFIXES = {

@@ -15,7 +15,6 @@ import torch
 from torch import nn
 
 from lineament.core.errors import BadInput
-from lineament.learn import checkpoint
 from lineament.learn.curve import read_curve
 from lineament.learn.engine import CHECKPOINT, CURVE, seeded, train
 from lineament.learn.order import Order
@@ -104,23 +103,40 @@ def test_the_curve_goes_on_as_if_nothing_had_happened(tmp_path, undisturbed):
     assert [int(row[0]) for row in ours if row[3]] == [0, 10, 20, 23]
 
 
-def test_a_process_killed_for_good_leaves_a_run_that_can_be_taken_up(tmp_path, undisturbed):
+def test_processes_killed_at_five_random_steps_leave_a_run_that_ends_bit_for_bit(
+    tmp_path, undisturbed
+):
+    """Five processes in turn are ended by SIGKILL, each a random number of parts of steps after it
+    took the run up; nothing of them is left but the folder."""
+    lives = np.random.default_rng(1).integers(1, 16, 5).tolist()
     script = (
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-        "import os, signal, pathlib, test_engine as t\n"
-        "count = 0\n"
-        "def dying(model, rows, rng):\n"
-        "    global count; count += 1\n"
-        "    if count == 27: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return t.loss(model, rows, rng)\n"
+        "import os, signal, pathlib, torch, test_engine as t\n"
+        "from lineament.learn.checkpoint import load\n"
+        "torch.set_num_threads(1)\n"
         f"folder = pathlib.Path({str(tmp_path)!r})\n"
-        "t.train(t.make(), dying, t.ROWS, t.SETTINGS, folder, measure=t.error)\n"
+        "def live(parts):\n"
+        "    count = 0\n"
+        "    def dying(model, rows, rng):\n"
+        "        nonlocal count; count += 1\n"
+        "        if count == parts: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return t.loss(model, rows, rng)\n"
+        "    t.train(t.make(), dying, t.ROWS, t.SETTINGS, folder, measure=t.error)\n"
+        "    os._exit(0)\n"
+        f"for parts in {lives!r}:\n"
+        "    if not (child := os.fork()): live(parts)\n"
+        "    status = os.waitpid(child, 0)[1]\n"
+        "    state = load(folder / t.CHECKPOINT)\n"
+        "    print(os.waitstatus_to_exitcode(status), state and state['step'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], check=False)
-    assert done.returncode == -signal.SIGKILL
-    state = checkpoint.load(tmp_path / CHECKPOINT)
-    assert state is not None
-    assert state["step"] == 10
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    ends = [line.split() for line in done.stdout.splitlines()]
+    assert [int(code) for code, _ in ends] == [-signal.SIGKILL] * 5
+    steps = [0 if step == "None" else int(step) for _, step in ends]
+    assert steps == sorted(steps)
+    assert 0 < steps[-1] < SETTINGS.steps
     assert same(run(tmp_path), undisturbed[0])
 
 

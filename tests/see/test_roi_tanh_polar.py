@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineament.core.errors import BadInput
-from lineament.see.parse.roi_tanh_polar import RoiTanhPolar
+from lineament.core.tanh_polar import RoiTanhPolar
 
 ROOT = np.sqrt(np.pi)
 TEN = RoiTanhPolar((-5 * ROOT + 30, -5 * ROOT + 20, 5 * ROOT + 30, 5 * ROOT + 20))

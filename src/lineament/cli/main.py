@@ -223,6 +223,19 @@ def _people(commands) -> None:
     p.add_argument("person", metavar="PERSON", help="id or present name")
     p.add_argument("name", metavar="NAME")
     _gallery(p)
+    p = _command(
+        commands,
+        "suggest",
+        "suggest:suggest",
+        "suggest names for people who have none",
+        "Nothing is decided until you say so.",
+    )
+    _gallery(p)
+    _rate(p)
+    p.add_argument(
+        "--questions", type=int, default=10, metavar="N", help="how many to ask; default: 10"
+    )
+    p.add_argument("--ask", action="store_true", help="ask, and keep what is answered")
 
 
 def _deciding(commands) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 from dataclasses import replace
@@ -35,6 +36,8 @@ def train(options: Namespace) -> int:
         say=lambda line: print(line, file=sys.stderr),
     )
     done = entry.load()(job)
+    if os.environ.get("RANK", "0") != "0":  # of several processes that torchrun started, one tells
+        return 0
     _keep(job, done)
     if options.json:
         print_json([to_json(result) for result in done.results])

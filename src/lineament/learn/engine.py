@@ -4,6 +4,10 @@ Nothing is carried from step to step but the weights and what the optimiser keep
 step, and all that is random in it, follow from the seed and the number of the step. So a checkpoint
 is weights, optimiser and step number, and a run that takes one up goes on exactly as if it had
 never stopped: on a CPU with the same number of threads, bit for bit.
+
+Under torchrun each process takes a share of every step's rows (`processes`). What is random
+belongs to the parts that a step is cut into, not to processes, so that N processes make the same
+update as one that cuts its steps into as many parts.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +28,9 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from lineament.core.errors import BadInput
-from lineament.learn import checkpoint
+from lineament.learn import checkpoint, processes
 from lineament.learn.curve import Curve
+from lineament.learn.curve_picture import draw
 from lineament.learn.order import Order
 from lineament.learn.settings import Settings
 
@@ -32,9 +38,11 @@ Loss = Callable[[nn.Module, Int64[np.ndarray, " n"], np.random.Generator], Tenso
 """The mean loss of a model over some rows of the data; the generator is for what is random."""
 Measure = Callable[[nn.Module], Mapping[str, float]]
 """Figures of a model in evaluation mode, always under the same names."""
+Rows = Callable[[int], Int64[np.ndarray, " batch"]]
+"""The rows of a step, counted from 0: a function of nothing else, so that a run can be resumed."""
 Say = Callable[[str], None]
 
-CHECKPOINT, CURVE = "checkpoint.pt", "curve.csv"
+CHECKPOINT, CURVE, PICTURE = "checkpoint.pt", "curve.csv", "curve.png"
 _FREE = ("device", "save_every")
 """Settings that may change between a run and its resumption."""
 
@@ -49,6 +57,7 @@ def train(
     data: str = "",
     measure: Measure | None = None,
     say: Say = lambda line: None,
+    order: Rows | None = None,
 ) -> nn.Module:
     """Train a model, or go on where the run in `folder` was stopped.
 
@@ -57,25 +66,28 @@ def train(
         loss: of some rows.
         rows: of the data.
         settings: of the run.
-        folder: for `CHECKPOINT` and `CURVE`; made where it is absent.
+        folder: for `CHECKPOINT`, `CURVE` and `PICTURE`; made where it is absent.
         data: hash of the data, or any name of it, so that no run goes on with other data.
         measure: asked before the first step, at every `measure_every` and after the last.
         say: gets a line of progress now and then.
+        order: which rows a step takes; None takes each once an epoch (`Order`).
 
     Returns:
         The trained model in evaluation mode: with `average`, the running mean of its weights.
 
     Raises:
-        BadInput: the folder holds a run with other settings or data, or the loss is no longer
-            finite.
+        BadInput: the folder holds a run with other settings or data, the loss is no longer finite,
+            or a step's rows cannot be shared among the processes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = _Run(model.to(settings.device), settings, data)
-    run.take_up(checkpoint.load(folder / CHECKPOINT), folder)
-    order = Order(rows, settings.batch, settings.seed)
+    run = _Run(model.to(processes.join(settings.device)), settings, data)
+    run.take_up(checkpoint.load(folder / _checkpoint(run)), folder)
+    order = order or Order(rows, settings.batch, settings.seed)
+    if processes.rank():
+        measure, say = None, _silent
     figures = _measured(run.result, measure)
-    curve = Curve(folder / CURVE, list(figures), run.step)
-    if run.step == 0 and figures:
+    curve = None if processes.rank() else Curve(folder / CURVE, list(figures), run.step)
+    if run.step == 0 and figures and curve:
         curve.add(0, 0.0, 0.0, float("nan"), figures)
     started = time.perf_counter() - run.seconds
     with _deterministic(settings.device):
@@ -83,9 +95,10 @@ def train(
             value = run.update(loss, order(run.step))
             run.seconds = time.perf_counter() - started
             figures = _measured(run.result, measure) if _is_due(run.step, settings) else {}
-            curve.add(run.step, run.seconds, run.rate, value, figures)
+            if curve:
+                curve.add(run.step, run.seconds, run.rate, value, figures)
             if run.step % settings.save_every == 0 or run.step == settings.steps:
-                checkpoint.save(folder / CHECKPOINT, run.state())
+                _save(run, folder)
             if figures or run.step % 50 == 0:
                 say(_progress(run, value, figures))
     return run.result.eval()
@@ -118,6 +131,10 @@ class _Run:
         self.optimiser = _optimiser(model, settings)
         self.mean = copy.deepcopy(model).requires_grad_(False) if settings.average else None
         self.step, self.seconds, self.rate = 0, 0.0, 0.0
+        self.device = next(model.parameters()).device
+        self.parts = lcm(settings.accumulate, processes.count())
+        if settings.batch % self.parts:
+            raise BadInput(f"a batch of {settings.batch} has no {self.parts} equal parts")
 
     @property
     def result(self) -> nn.Module:
@@ -132,17 +149,21 @@ class _Run:
         self.rate = settings.rate_at(self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate
-        value = 0.0
-        for part, some in enumerate(np.split(rows, settings.accumulate)):
+        parts = np.split(rows, self.parts)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
+        for part in range(processes.rank(), self.parts, processes.count()):
             with seeded(settings.seed, self.step, part) as rng, _precision(settings):
-                here = loss(self.model, some, rng) / settings.accumulate
+                here = loss(self.model, parts[part], rng) / self.parts
             here.backward()
-            value += float(here.detach())
+            total += here.detach()
+        value = float(processes.add_up(total))
         if not np.isfinite(value):
             raise BadInput(f"the loss is no longer finite at step {self.step + 1}; lower the rate")
+        processes.add_gradients(self.model)
         if settings.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+            processes.clip(self.model, settings.clip)
         self.optimiser.step()
+        processes.average_statistics(self.model)
         self.step += 1
         self._average()
         return value
@@ -174,9 +195,14 @@ class _Run:
         }
 
     def take_up(self, state: Mapping[str, Any] | None, folder: Path) -> None:
-        """Go on from a checkpoint, where there is one."""
-        if state is None:
-            return
+        """Go on from a checkpoint, where there is one; all processes from the same step."""
+        if state is not None:
+            self._restore(state, folder)
+        steps = processes.joined(torch.tensor([self.step], device=self.device))
+        if int(steps.min()) != int(steps.max()):
+            raise BadInput("the processes' checkpoints are of different steps", str(folder))
+
+    def _restore(self, state: Mapping[str, Any], folder: Path) -> None:
         theirs = {**state["settings"], "data": state["data"]}
         ours = {**asdict(self.settings), "data": self.data}
         if other := [k for k in ours if k not in _FREE and ours[k] != theirs.get(k)]:
@@ -202,6 +228,23 @@ def _optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     if settings.optimiser == "sgd":
         return torch.optim.SGD(groups, lr=settings.rate, momentum=0.9)
     return torch.optim.AdamW(groups, lr=settings.rate)
+
+
+def _checkpoint(run: _Run) -> str:
+    """The first process's file holds all, unless each holds a part of the model."""
+    mine = processes.rank() and processes.is_sharded(run.model)
+    return f"checkpoint-{processes.rank()}.pt" if mine else CHECKPOINT
+
+
+def _save(run: _Run, folder: Path) -> None:
+    if not processes.rank() or processes.is_sharded(run.model):
+        checkpoint.save(folder / _checkpoint(run), run.state())
+    if not processes.rank():
+        draw(folder / CURVE, folder / PICTURE)
+
+
+def _silent(line: str) -> None:
+    """Only the first process speaks."""
 
 
 def _measured(model: nn.Module, measure: Measure | None) -> dict[str, float]:

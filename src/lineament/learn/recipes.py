@@ -29,6 +29,7 @@ class Recipe:
         settings: of each run; seeds 0 and up in turn.
         seeds: how many.
         sets: test sets that it reads, by folder name.
+        of: slugs of the methods that it compares, where it is no method's own.
     """
 
     slug: str
@@ -38,6 +39,7 @@ class Recipe:
     settings: Settings
     seeds: int = 3
     sets: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

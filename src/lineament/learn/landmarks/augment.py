@@ -6,6 +6,7 @@ and from torch's own, so a step's batch follows from its seed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,15 +59,17 @@ def see(
     size: int,
     rng: np.random.Generator,
     amounts: Amounts = STILL,
+    mirror: Sequence[int] = MIRRORED,
 ) -> tuple[Tensor, Tensor]:
     """Squares as a network sees them, and their points.
 
     Args:
         pixels: wide crops.
-        points: shares of the wide crop's side; several sets of 68 may follow each other.
+        points: shares of the wide crop's side; several sets may follow each other.
         size: of the squares, pixels.
         rng: for what is random.
         amounts: of change.
+        mirror: which point of a set each one is in a mirror.
 
     Returns:
         n x 3 x size x size, RGB from 0 to 255, and n x k x 2 shares of the square's side.
@@ -76,8 +79,8 @@ def see(
     placed = _place(torch.from_numpy(points), moves)
     mirrored = torch.from_numpy(rng.random(len(pixels)) < amounts.mirrored)
     seen = torch.where(mirrored[:, None, None, None], seen.flip(3), seen)
-    placed = torch.where(mirrored[:, None, None], _mirror(placed), placed)
-    return _develop(seen, rng, amounts), placed
+    placed = torch.where(mirrored[:, None, None], _mirror(placed, mirror), placed)
+    return develop(seen, rng, amounts), placed
 
 
 def still(pixels: UInt8[np.ndarray, "n b b 3"], size: int) -> Tensor:
@@ -111,14 +114,20 @@ def _place(points: Tensor, moves: Tensor) -> Tensor:
     return torch.linalg.solve(linear, (points - shift).transpose(1, 2)).transpose(1, 2)
 
 
-def _mirror(points: Tensor) -> Tensor:
-    sets = points.shape[1] // len(MIRRORED)
-    order = [s * len(MIRRORED) + k for s in range(sets) for k in MIRRORED]
+def _mirror(points: Tensor, mirror: Sequence[int]) -> Tensor:
+    sets = points.shape[1] // len(mirror)
+    order = [s * len(mirror) + k for s in range(sets) for k in mirror]
     return points[:, order] * torch.tensor([-1.0, 1.0])
 
 
-def _develop(seen: Tensor, rng: np.random.Generator, amounts: Amounts) -> Tensor:
-    """Light, colour, sharpness, noise, and things in the way."""
+def develop(seen: Tensor, rng: np.random.Generator, amounts: Amounts) -> Tensor:
+    """Light, colour, sharpness, noise, and things in the way.
+
+    Args:
+        seen: n x 3 x size x size, RGB from 0 to 255.
+        rng: for what is random.
+        amounts: of change.
+    """
     if amounts == STILL:
         return seen
     count, _, size, _ = seen.shape

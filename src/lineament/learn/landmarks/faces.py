@@ -1,9 +1,11 @@
-"""Faces to learn 68 points from and to be measured on: wide crops with their points.
+"""Faces to learn points from and to be measured on: wide crops with their points.
 
-Two sources. Annotated: UCLA-68, split by file, since nobody says who is on a picture: of its files
-in order of name every other one, from the first, is for the test (the same that `lineament bench
-ucla68` measures); of those between, each fifth chooses between runs and the rest trains. Labelled
-here: a folder of pictures, whose largest faces get the points of another method.
+Two sources. Annotated: a set such as UCLA-68, split by file, since nobody says who is on a picture:
+of its files in order of name every other one, from the first, is for the test (the same that
+`lineament bench ucla68` measures); of those between, each fifth chooses between runs and the rest
+trains. Labelled here: a folder of pictures, whose largest faces get the points of another method.
+
+Points are of scheme "68" where nothing else is said.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ which a label is not trusted."""
 
 @dataclass(frozen=True, eq=False)
 class PointedCrops:
-    """Wide crops of faces with their 68 points.
+    """Wide crops of faces with their points.
 
     Attributes:
         pixels: uint8 RGB.
@@ -49,7 +51,7 @@ class PointedCrops:
     """
 
     pixels: UInt8[np.ndarray, "n b b 3"]
-    points: Float32[np.ndarray, "n 68 2"]
+    points: Float32[np.ndarray, "n k 2"]
     rows: np.ndarray
     hash: str
 
@@ -60,6 +62,16 @@ class PointedCrops:
         return PointedCrops(self.pixels[rows], self.points[rows], self.rows[rows], self.hash)
 
 
+def join(first: PointedCrops, second: PointedCrops) -> PointedCrops:
+    """Crops of both, one after the other."""
+    return PointedCrops(
+        np.concatenate([first.pixels, second.pixels]),
+        np.concatenate([first.points, second.points]),
+        np.concatenate([first.rows, second.rows]),
+        f"{first.hash} {second.hash}",
+    )
+
+
 def split_by_file(rows: np.ndarray) -> dict[str, np.ndarray]:
     """Places in `rows` (numbers of files in order of name) of each part: train, choose, test."""
     test, between = rows % 2 == 0, rows // 2
@@ -68,25 +80,28 @@ def split_by_file(rows: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.flatnonzero(part) for name, part in parts.items()}
 
 
-def annotated(faces: PointedFaces, size: int, detector: Detector) -> PointedCrops:
+def annotated(
+    faces: PointedFaces, size: int, detector: Detector, scheme: str = "68"
+) -> PointedCrops:
     """Crops of annotated faces by a detector's five points; those that it does not find are left
     out.
 
     Args:
-        faces: in a scheme that leads to 68 points.
+        faces: in a scheme that leads to the one wanted.
         size: of what a network sees, pixels.
         detector: finds them.
+        scheme: of the crops' points.
 
     Raises:
         BadInput: it finds none.
     """
-    truth = convert(Landmarks(faces.points, faces.scheme), "68").points
+    truth = convert(Landmarks(faces.points, faces.scheme), scheme).points
     crops, points, rows = [], [], []
     for row, path in enumerate(faces.paths):
         image = read_image(path)
         if (face := _match(detector([image])[0], truth[row])) is not None:
             crops.append(align(image, face.keypoints, template(wide(size), WIDER)))
-            points.append(_in_crop(crops[-1], truth[row]))
+            points.append(in_crop(crops[-1], truth[row]))
             rows.append(row)
     return _together(crops, points, rows, faces.digest())
 
@@ -109,6 +124,7 @@ def labelled(
     detector: Detector,
     labeller: Describer,
     say: Callable[[str], None] = lambda line: None,
+    scheme: str = "68",
 ) -> PointedCrops:
     """Crops of the largest face of each picture, with another method's points.
 
@@ -119,8 +135,9 @@ def labelled(
         paths: of pictures.
         size: of what a network sees, pixels.
         detector: finds the faces.
-        labeller: gives ``landmarks`` in a scheme that leads to 68 points.
+        labeller: gives ``landmarks`` in a scheme that leads to the one wanted.
         say: shows a line of progress.
+        scheme: of the crops' points.
 
     Raises:
         BadInput: no picture has a face.
@@ -135,24 +152,30 @@ def labelled(
         label = labeller([image], [face])[0]["landmarks"]
         if _is_trusted(label, face):
             crops.append(align(image, face.keypoints, template(wide(size), WIDER)))
-            points.append(_in_crop(crops[-1], convert(label, "68").points[0]))
+            points.append(in_crop(crops[-1], convert(label, scheme).points[0]))
             rows.append(row)
     return _together(crops, points, rows, digest(paths))
 
 
 def answers(
-    faces: PointedFaces, rows: np.ndarray, size: int, detector: Detector, describer: Describer
-) -> Float32[np.ndarray, "n 68 2"]:
-    """Another method's 68 points of annotated faces, as shares of the same wide crops.
+    faces: PointedFaces,
+    rows: np.ndarray,
+    size: int,
+    detector: Detector,
+    describer: Describer,
+    scheme: str = "68",
+) -> Float32[np.ndarray, "n k 2"]:
+    """Another method's points of annotated faces, as shares of the same wide crops.
 
     Args:
         faces: as for `annotated`.
         rows: of faces that the detector finds.
         size: of what a network sees, pixels.
         detector: the same.
-        describer: gives ``landmarks`` in a scheme that leads to 68 points.
+        describer: gives ``landmarks`` in a scheme that leads to the one wanted.
+        scheme: of the points.
     """
-    truth = convert(Landmarks(faces.points, faces.scheme), "68").points
+    truth = convert(Landmarks(faces.points, faces.scheme), scheme).points
     points = []
     for row in rows:
         image = read_image(faces.paths[row])
@@ -160,13 +183,16 @@ def answers(
         if face is None:
             raise BadInput("the detector does not find this face", str(faces.paths[row]))
         crop = align(image, face.keypoints, template(wide(size), WIDER))
-        label = convert(describer([image], [face])[0]["landmarks"], "68")
-        points.append(_in_crop(crop, label.points[0]))
+        label = convert(describer([image], [face])[0]["landmarks"], scheme)
+        points.append(in_crop(crop, label.points[0]))
     return np.stack(points)
 
 
 def kept(
-    folder: Path, source: tuple[int, Sequence[Path]], make: Callable[[], PointedCrops]
+    folder: Path,
+    source: tuple[int, Sequence[Path]],
+    make: Callable[[], PointedCrops],
+    scheme: str = "68",
 ) -> PointedCrops:
     """What `make` gives, made once and kept in a folder.
 
@@ -174,6 +200,7 @@ def kept(
         folder: that exists.
         source: what it is made of: a size, and files, which are known by name and length.
         make: makes it.
+        scheme: of the points.
 
     Raises:
         BadInput: the file there is something else.
@@ -181,7 +208,7 @@ def kept(
     size, paths = source
     listing = "".join(f"{path.name} {path.stat().st_size}\n" for path in paths)
     key = hashlib.sha256(f"{size}\n{listing}".encode()).hexdigest()[:12]
-    path = folder / f"crops-{key}.npz"
+    path = folder / f"crops{scheme}-{key}.npz"
     if not path.is_file():
         made = make()
         partial = path.with_suffix(".part.npz")
@@ -215,7 +242,7 @@ def describer(slug: str) -> Describer:
     return method(slug, "describe").load()(threads=1)
 
 
-def _match(found: Faces, truth: Float32[np.ndarray, "68 2"]) -> Faces | None:
+def _match(found: Faces, truth: Float32[np.ndarray, "k 2"]) -> Faces | None:
     """The face whose box overlaps that of the points best, by at least 0.3."""
     around = np.concatenate([truth.min(axis=0), truth.max(axis=0)])
     overlap = box_iou(found.boxes, around[None])[:, 0]
@@ -242,7 +269,8 @@ def _read(path: Path) -> Image | None:
         return None
 
 
-def _in_crop(crop: Crops, points: Float32[np.ndarray, "68 2"]) -> Float32[np.ndarray, "68 2"]:
+def in_crop(crop: Crops, points: Float32[np.ndarray, "k 2"]) -> Float32[np.ndarray, "k 2"]:
+    """Points of a picture as shares of the side of the first of these crops."""
     return to_shares(transform_points(crop.transforms[0], points), crop.pixels.shape[1])
 
 

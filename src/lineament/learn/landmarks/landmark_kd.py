@@ -182,7 +182,7 @@ def run(job: Job) -> Comparison:
             )  # fmt: skip
             found[name].append(errors(model, material.test, SIZE))
             files.append(folder / "student.onnx")
-            notes[name] = _note(files[-1], ship(model, material, files[-1], SIZE))
+            notes[name] = _note(files[-1], ship(model, material, files[-1], SIZE, RECIPE.slug))
     taught = {
         "tough teacher": [errors(tough, material.test, SIZE)],
         "tolerant teacher": [errors(tolerant, material.test, SIZE)],

@@ -77,10 +77,9 @@ class MobileLandmarker(nn.Module):
         self.across = nn.ModuleList(nn.Conv2d(inner, eighth, 1) for inner in widths[1:])
         self.up = nn.ModuleList(InvertedResidual(eighth, eighth, 1, expansion) for _ in range(2))
         self.maps = nn.Conv2d(eighth, len(mean), 1)
-        places = _places(size // 4)
+        places = places_of(size // 4)
         self.register_buffer("places", places, persistent=False)
-        apart = (mean[:, None] - places).pow(2).sum(dim=2)
-        self.prior = nn.Parameter(-apart / (2 * _SPREAD**2))
+        self.prior = nn.Parameter(prior_of(mean, places))
         nn.init.normal_(self.maps.weight, std=0.01)
 
     def forward(self, x: Float32[Tensor, "n 3 s s"]) -> Float[Tensor, "n k 2"]:
@@ -123,11 +122,24 @@ def _stage(inner: int, outer: int, depth: int, expansion: int) -> list[nn.Module
     return [InvertedResidual(inner, outer, 2, expansion), *rest]
 
 
-def _places(cells: int) -> Float32[Tensor, "c 2"]:
-    """The middles of a map's cells, as shares, row by row."""
+def places_of(cells: int) -> Float32[Tensor, "c 2"]:
+    """The middles of a square map's cells, as shares, row by row; the map reaches a little beyond
+    the square.
+
+    Args:
+        cells: along a side.
+    """
     axis = _BEYOND * ((torch.arange(cells) + 0.5) / cells - 0.5)
     down, across = torch.meshgrid(axis, axis, indexing="ij")
     return torch.stack([across.flatten(), down.flatten()], dim=1)
+
+
+def prior_of(
+    mean: Float32[Tensor, "k 2"], places: Float32[Tensor, "c 2"]
+) -> Float32[Tensor, "k c"]:
+    """A bump around each point of a mean face, as logarithms of shares of a map."""
+    apart = (mean[:, None] - places).pow(2).sum(dim=2)
+    return -apart / (2 * _SPREAD**2)
 
 
 def _double(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c i j"]:

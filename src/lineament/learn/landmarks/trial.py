@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from lineament.core.errors import BadInput, LicenceNotAccepted
 from lineament.core.sessions import Session
+from lineament.core.trained import Output, Trained, View
 from lineament.learn.engine import seeded, train
 from lineament.learn.export import export
 from lineament.learn.landmarks.augment import Amounts, see, still
@@ -36,10 +37,9 @@ from lineament.learn.landmarks.faces import (
     split_by_file,
     wide,
 )
+from lineament.learn.landmarks.figures import Figure, beside
 from lineament.learn.recipes import Comparison, Job
 from lineament.learn.settings import Settings
-from lineament.measure.evidence import Result
-from lineament.measure.interval import bootstrap
 from lineament.measure.points import inter_pupil, mean_error, point_errors
 from lineament.measure.sets.ucla68 import read_ucla68
 
@@ -183,10 +183,26 @@ def errors_of(
     return point_errors(ours, truth, inter_pupil(truth))
 
 
-def ship(model: nn.Module, material: Material, path: Path, size: int) -> float:
+def about(slug: str, size: int, scheme: str = "68") -> Trained:
+    """What is written into the file of a landmarker: squares as `see` gives them, points as shares.
+
+    Args:
+        slug: of the method.
+        size: of the squares, pixels.
+        scheme: of the points.
+    """
+    plain = (1 / 255, 1 / 255, 1 / 255)
+    return Trained(
+        method=slug,
+        view=View(kind="keypoints", size=size, std=plain),
+        outputs=(Output(name="points", field="landmarks", scheme=scheme),),
+    )
+
+
+def ship(model: nn.Module, material: Material, path: Path, size: int, slug: str) -> float:
     """Write a network as ONNX (see `export`); milliseconds that it takes for one face on one
     thread, the median of 50."""
-    export(model, still(material.test.pixels[:4], size), path)
+    export(model, still(material.test.pixels[:4], size), path, about=about(slug, size))
     session, one = Session(path, threads=1), still(material.test.pixels[:1], size).numpy()
     taken = []
     for _ in range(50):
@@ -217,16 +233,12 @@ def compare(
     everything["mean face"] = [errors_of(np.ascontiguousarray(mean_face), material.test, size)]
     for slug, points in material.rivals.items():
         everything[slug] = [errors_of(points, material.test, size)]
-    ours = np.mean(arms[next(iter(arms))], axis=0)
-    rows, results = [], []
-    for name, runs in everything.items():
-        theirs = np.mean(runs, axis=0)
-        single = [100 * mean_error(run) for run in runs]
-        spread = f"{min(single):.2f} to {max(single):.2f}" if len(single) > 1 else ""
-        gap = "" if theirs is ours or name == next(iter(arms)) else _gap(ours - theirs)
-        rows.append((name, f"{100 * theirs.mean():.2f}", spread, gap, notes.get(name, "")))
-        if gap:
-            results.append(_result(job, material, ours, theirs, name, arms))
+    figure = Figure(
+        data=f"UCLA-68, {len(material.test)} test faces; learnt from {material.source}",
+        data_hash=material.test.hash,
+        metric="NME of 68 points over inter-pupil distance",
+    )
+    rows, results = beside(job, figure, everything, notes)
     title = (
         f"{job.recipe.slug}: {job.recipe.title}. Learnt from {material.source}; error of 68 points "
         f"in % of the pupils' distance, {len(material.test)} test faces of UCLA-68, "
@@ -234,42 +246,6 @@ def compare(
     )
     headings = ("arm", "NME %#", "over seeds", f"{next(iter(arms))} less this", "note")
     return Comparison(title, headings, rows, results)
-
-
-def _gap(differences: Float64[np.ndarray, " n"]) -> str:
-    low, high = _interval(differences)
-    return f"{100 * differences.mean():+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
-
-
-def _interval(values: Float64[np.ndarray, " n"]) -> tuple[float, float]:
-    """Of a mean over faces, one person each."""
-    return bootstrap(lambda rows: float(values[rows].mean()), np.arange(len(values))).pair
-
-
-def _result(
-    job: Job,
-    material: Material,
-    ours: Float64[np.ndarray, " n"],
-    theirs: Float64[np.ndarray, " n"],
-    baseline: str,
-    arms: Mapping[str, Sequence[Float64[np.ndarray, " n"]]],
-) -> Result:
-    single = [f"{100 * run.mean():.2f}" for run in next(iter(arms.values()))]
-    return Result(
-        method=job.recipe.slug,
-        protocol=f"train {job.recipe.slug}",
-        data=f"UCLA-68, {len(ours)} test faces; learnt from {material.source}",
-        data_hash=material.test.hash,
-        metric=f"NME of 68 points over inter-pupil distance, beside {baseline}",
-        ours=float(ours.mean()),
-        interval=_interval(ours),
-        baseline=baseline,
-        baseline_value=float(theirs.mean()),
-        higher_is_better=False,
-        seed=job.seeds[0],
-        note=f"Mean of seeds {', '.join(map(str, job.seeds))} ({' %, '.join(single)} %), "
-        f"{job.settings.steps} steps each; less the baseline: {_gap(ours - theirs)} %.",
-    )
 
 
 def seeds_of(job: Job) -> list[tuple[int, Settings]]:

@@ -1,0 +1,1 @@
+"""What a face looks like, learnt: its age, and the labels of sex that sets carry."""

@@ -1,0 +1,1 @@
+"""What recognition is trained on: readers of faces with names, samplers, augmentations, a cache."""

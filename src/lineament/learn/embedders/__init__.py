@@ -1,0 +1,1 @@
+"""Embedders of our own: made smaller from a freely licensed one, on faces of nobody."""

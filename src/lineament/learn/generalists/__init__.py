@@ -1,0 +1,1 @@
+"""One network for many tasks, learnt from sets of which each knows some labels only."""

@@ -1,0 +1,1 @@
+"""Losses of recognition, one file each: modules that take embeddings and the people they are of."""

@@ -1,0 +1,1 @@
+"""Training of embeddings: the faces, the loop around an objective, the comparison."""
