@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from lineament.core.errors import BadInput  # noqa: E402
 from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes  # noqa: E402
 from lineament.core.sessions import Session  # noqa: E402
 from lineament.core.weights import fetch, prepared  # noqa: E402
-from lineament.learn.embedders import pruning  # noqa: E402
+from lineament.learn.embedders import lineament_s, pruning  # noqa: E402
 from lineament.learn.embedders.distil import RELATIONS, distance  # noqa: E402
 from lineament.learn.embedders.pruning import even, narrow  # noqa: E402
 from lineament.learn.embedders.quantise import quantise, ranges  # noqa: E402
@@ -26,6 +28,7 @@ from lineament.learn.embedders.solutions import (  # noqa: E402
 )
 from lineament.learn.embedders.worse import still, worse  # noqa: E402
 from lineament.learn.export import export  # noqa: E402
+from lineament.learn.recipes import Job, recipe  # noqa: E402
 
 SIDE = 16
 
@@ -321,3 +324,19 @@ def test_8_bits_are_for_plain_rectifiers(tmp_path):
         quantise(
             chain(np.random.default_rng(17)), pixels(np.random.default_rng(17), 2), tmp_path / "x"
         )
+
+
+def test_the_recipe_asks_for_faces_and_for_lfw(tmp_path):
+    known = recipe("lineament-s").recipe
+    job = Job(recipe=known, settings=known.settings, seeds=(0,), out=tmp_path)
+    with pytest.raises(BadInput, match="lfw"):
+        lineament_s.run(job)
+    with pytest.raises(BadInput, match="--faces"):
+        lineament_s.run(replace(job, data=tmp_path))
+
+
+def test_first_units_are_kept_as_they_are():
+    student = read_sface(fetch(weights()["sface"]))
+    lineament_s.freeze(student)
+    learns = [all(p.requires_grad for p in unit.parameters()) for unit in student]
+    assert learns == [False] * lineament_s.FROZEN + [True] * (len(learns) - lineament_s.FROZEN)

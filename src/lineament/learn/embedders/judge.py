@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -27,6 +27,7 @@ TIMED = 50
 METRICS = ("LFW accuracy", "LFW TAR at FAR 1e-3")
 
 
+@runtime_checkable
 class Embedding(Protocol):
     """What is judged: a file that embeds crops."""
 
