@@ -51,7 +51,6 @@ ELSEWHERE = {
     "g_acil": "know/test_g_acil.py",
     "landmark_kd": "learn/test_landmarks.py",
     "lifting": "learn/test_lifting.py",
-    "lineament_s": "learn/test_lineament_s.py",
     "mivolo": "learn/test_age_mivolo.py",
     "model_reuse": "measure/test_model_reuse.py",
     "mos": "see/test_mos.py",

@@ -1,9 +1,10 @@
-"""A small embedder of our own: SFace made small, then taught by SFace on faces of nobody.
+"""The small embedder that is shipped: SFace made small, then taught by SFace on faces of nobody.
 
 Four steps. SFace becomes a torch network (`sface_torch`); channels go and slopes go, and what is
 left is solved anew in closed form (`pruning`); the narrow network learns to say of a worse picture
 what SFace says of the clean one (`distil`); its numbers become bytes (`quantise`). The faces are
-generated (`tools/make_faces.py`, `tools/make_quick_faces.py`) and need no label.
+generated (`tools/make_faces.py`, `tools/make_quick_faces.py`) and need no label. No card stands
+here: what the network does is the method of `know.embed.lineament_s`.
 
 Source: Y. He, X. Zhang, J. Sun, "Channel Pruning for Accelerating Very Deep Neural Networks", ICCV
 2017 (arXiv:1707.06168); G. Hinton, O. Vinyals, J. Dean, "Distilling the Knowledge in a Neural
@@ -20,7 +21,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from torch import nn
 
-from lineament.core.cards import Card, weights
+from lineament.core.cards import weights
 from lineament.core.errors import BadInput
 from lineament.core.sessions import Session
 from lineament.core.weights import fetch
@@ -35,32 +36,6 @@ from lineament.learn.embedders.worse import still, worse
 from lineament.learn.export import export
 from lineament.learn.recipes import Comparison, Job, Recipe
 from lineament.learn.settings import Settings
-
-CARD = Card(
-    slug="lineament-s",
-    title="Lineament-S: SFace made small in closed form and by distillation on generated faces",
-    paper="arXiv:1707.06168",
-    verb="train",
-    task="Makes an embedder of a fraction of SFace's time and bytes, of weights free of any terms "
-    "but Apache-2.0.",
-    entry="run",
-    needs=("crops",),
-    gives=("an embedder",),
-    deviations=(
-        "The network is SFace's own (arXiv:2205.12010, Apache-2.0) with plain rectifiers and a "
-        "head of two factors, solved anew layer by layer as in channel pruning, though no channel "
-        "goes, then taught by SFace on generated faces (arXiv:1503.02531, arXiv:1904.05068); the "
-        "weights lie between both (arXiv:2109.01903).",
-        "Weights are numbers of 8 bits (arXiv:1712.05877), what flows between layers of 7, so that "
-        "processors without dot products of bytes need not overflow.",
-    ),
-    risk=(
-        "It learns from SFace and takes over its errors, on generated faces that are mostly "
-        "frontal, lit well and of adults: it is nearer to SFace there than on children, on faces "
-        "turned far or in the dark. Who was in the photos that SFace and the generator learnt "
-        "from, and so whom it serves worse, is only known in part."
-    ),
-)
 
 RECIPE = Recipe(
     slug="lineament-s",
@@ -80,6 +55,7 @@ RECIPE = Recipe(
     ),
     seeds=1,
     sets=("lfw",),
+    of=("lineament-s",),
 )
 
 TEACHER = "sface"
