@@ -2,8 +2,9 @@
 
 The faces are generated (`tools/make_faces.py`), their points are those of MediaPipe's face
 landmarker, so nobody's picture and nobody's annotation is in it. Generated faces are mostly
-frontal, so each is also learnt from as it would look turned (`solid.turned`). No card stands here:
-what the network does is the method of `see.landmarks.lineament_68`.
+frontal, so each is also learnt from as it would look turned (`solid.turned`); the file that is
+shipped was made before that was added, from the faces as they are. No card stands here: what the
+network does is the method of `see.landmarks.lineament_68`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ second time: it is what `core.markups` takes over unchanged when it converts one
 
 Source: of one list for several sets, J. Wan et al., "FGTBT: Frequency-Guided Task-Balancing
 Transformer for Unified Facial Landmark Detection", Information Sciences 2026 (arXiv:2601.12863),
-section 3, where the sets are COFW, AFLW, 300-W and WFLW and the list has 124 points.
+where the sets are COFW, AFLW, 300-W and WFLW and the list has 124 points.
 """
 
 from __future__ import annotations
