@@ -310,8 +310,10 @@ def run(job: Job) -> Comparison:
         "face alone": (0.0, 1.0),
         "surroundings alone": (1.0, 0.0),
     }
+    # A network of one picture is shown no other, whatever there is to be seen.
+    own = {"face alone": face_alone, "surroundings alone": without_face}
     views = {
-        "face and surroundings": lambda seen: seen,
+        "face and surroundings": _as_it_is,
         "face hidden": without_face,
         "surroundings hidden": face_alone,
     }
@@ -321,15 +323,17 @@ def run(job: Job) -> Comparison:
     files, notes = [], {}
     for seed, settings in seeds_of(job):
         for name, share in shares.items():
+            see = own.get(name, _as_it_is)
             job.say(f"{name}, seed {seed}")
             folder = job.out / f"{name.replace(' ', '-').lower()}-{seed}"
             model = fit(
                 lambda: deepcopy(start).requires_grad_(True),
                 _loss(weights, *share), material, settings, folder, SIZE,
-                amounts=CHANGES, say=job.say,
+                amounts=CHANGES, change=see, say=job.say,
             )  # fmt: skip
             for view, change in views.items():
-                found[view][name].append(answers(model, material.test.pixels, SIZE, change))
+                both = lambda seen, see=see, change=change: see(change(seen))  # noqa: E731
+                found[view][name].append(answers(model, material.test.pixels, SIZE, both))
             files.append(folder / "age_sex.onnx")
             took = ship(model, still(material.test.pixels[:4], SIZE), files[-1], ABOUT)
             notes[name] = note_of(files[-1], took)
@@ -345,6 +349,10 @@ ABOUT = Trained(
     outputs=(Output(name="age", field="age"), Output(name="sex", field="sex", names=SEXES)),
 )
 """What the network says of itself in its file."""
+
+
+def _as_it_is(squares: Tensor) -> Tensor:
+    return squares
 
 
 def _loss(weights: Float32[Tensor, " k"], no_face: float, no_body: float) -> AgeLoss:
