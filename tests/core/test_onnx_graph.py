@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lineament.core import cards
 from lineament.core.errors import WeightError
-from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes
+from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes, plain_rectifiers
 from lineament.core.weights import fetch
 
 EMBEDDERS = ("sface", "mobilefacenet-w600k", "edgeface-s")
@@ -253,3 +253,35 @@ def test_old_models_whose_parameters_had_to_be_inputs_load() -> None:
     mended = free_axes(drop_initialiser_inputs(model))
     assert [value.name for value in mended.graph.input] == ["x"]
     np.testing.assert_array_equal(run(mended, X), [X.reshape(3, 12)])
+
+
+# ---- rectifiers
+
+
+@pytest.mark.parametrize("name", ["sface", "mobilefacenet-w600k", "landmarks-106"])
+def test_plain_rectifiers_give_the_same_bits(model_of, name):
+    model = free_axes(drop_initialiser_inputs(model_of(name)))
+    plain = plain_rectifiers(model)
+    assert "PRelu" in {node.op_type for node in model.graph.node}
+    assert "PRelu" not in {node.op_type for node in plain.graph.node}
+    side = 192 if name == "landmarks-106" else 112
+    pixels = noise(2, 3, side, side)
+    np.testing.assert_array_equal(run(plain, pixels), run(model, pixels))
+
+
+def test_a_slope_that_is_computed_is_left_alone():
+    """x = -2, 0, 3 under a slope of 0.25, once as a parameter and once as an input."""
+    x = np.asarray([[-2.0, 0.0, 3.0]], np.float32)
+    slope = numpy_helper.from_array(np.asarray([0.25], np.float32), "known")
+    floats = [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("x", "a", "y")]
+    nodes = [
+        helper.make_node("PRelu", ["x", "known"], ["h"]),
+        helper.make_node("PRelu", ["h", "a"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "two", floats[:2], floats[2:], [slope])
+    opset = [helper.make_opsetid("", 17)]
+    plain = plain_rectifiers(helper.make_model(graph, ir_version=8, opset_imports=opset))
+    assert [n.op_type for n in plain.graph.node].count("PRelu") == 1
+    session = onnxruntime.InferenceSession(plain.SerializeToString())
+    (y,) = session.run(None, {"x": x, "a": np.asarray([0.5], np.float32)})
+    np.testing.assert_array_equal(y, [[-0.25, 0.0, 3.0]])

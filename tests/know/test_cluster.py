@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lineament.core.errors import BadInput
 from lineament.core.verdict import Calibration
 from lineament.know.cluster import ClusterConfig, cluster, false_match_rate_for, threshold_for
-from lineament.know.graph import neighbour_graph, unique_pairs
+from lineament.know.graph import neighbour_graph, pairs_between
 from lineament.know.linkage import Groups, agglomerate
 from lineament.measure.clustering import bcubed
 
@@ -370,10 +370,12 @@ def test_approximate_graph_finds_nearly_all() -> None:
     assert len(wanted & found) > 0.98 * len(wanted)
 
 
-def test_unique_pairs() -> None:
-    pairs = np.asarray([[3, 1], [1, 3], [2, 2], [0, 4]])
-    assert unique_pairs(pairs, 5).tolist() == [[0, 4], [1, 3]]
-    assert unique_pairs(np.empty((0, 2), np.int64), 5).shape == (0, 2)
+def test_pairs_between() -> None:
+    """Faces 0 and 3 are of group 4, 1 and 2 of groups 0 and 3, 4 of group 1."""
+    group = np.array([4, 0, 3, 4, 1])
+    pairs = np.array([[1, 3], [0, 1], [2, 4], [0, 3], [1, 3]])
+    assert pairs_between(group, pairs, 5).tolist() == [[0, 4], [1, 3]]
+    assert pairs_between(group, np.empty((0, 2), np.int64), 5).shape == (0, 2)
 
 
 # Real faces

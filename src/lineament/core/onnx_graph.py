@@ -2,7 +2,8 @@
 
 Exporters often freeze what need not be frozen. A batch of 1 written into the graph forbids
 batching, a size of 640 x 640 forbids other pictures, and parameters listed as inputs forbid
-folding. Nothing here touches a parameter: each item gets the answer that it had before.
+folding; and some operators are slow for no reason. Nothing here touches a parameter: each item gets
+the answer that it had before.
 """
 
 from __future__ import annotations
@@ -34,6 +35,23 @@ def drop_initialiser_inputs(model: onnx.ModelProto) -> onnx.ModelProto:
     mended.graph.input.extend(inputs)
     # Before version 4 of the format every initialiser had to be an input.
     mended.ir_version = max(mended.ir_version, 4)
+    return mended
+
+
+def plain_rectifiers(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with each rectifier of learnt slope a, PRelu(x), as Relu(x) - a Relu(-x).
+
+    The same numbers to the last bit; but ONNX Runtime takes PRelu element by element, which is most
+    of the time of a small convolutional network, and has the others vectorised.
+    """
+    mended = _copy(model)
+    parameters = {tensor.name for tensor in mended.graph.initializer}
+    nodes = []
+    for node in mended.graph.node:
+        learnt = node.op_type == "PRelu" and node.input[1] in parameters
+        nodes += _rectified(node) if learnt else [node]
+    del mended.graph.node[:]
+    mended.graph.node.extend(nodes)
     return mended
 
 
@@ -161,3 +179,18 @@ def _check_outputs(model: onnx.ModelProto) -> None:
             f"this network cannot be batched: its output {', '.join(frozen)} does not keep the "
             f"batch as first axis"
         )
+
+
+def _rectified(node: onnx.NodeProto) -> list[onnx.NodeProto]:
+    (x, slope), (y,) = node.input, node.output
+    above, turned, below, sloped = (
+        f"{y}/{part}" for part in ("above", "turned", "below", "sloped")
+    )
+    make = onnx.helper.make_node
+    return [
+        make("Relu", [x], [above]),
+        make("Neg", [x], [turned]),
+        make("Relu", [turned], [below]),
+        make("Mul", [below, slope], [sloped]),
+        make("Sub", [above, sloped], [y]),
+    ]

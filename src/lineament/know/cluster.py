@@ -23,7 +23,7 @@ from jaxtyping import Float, Float32, Int, Int64
 from lineament.core.errors import BadInput
 from lineament.core.verdict import Calibration
 from lineament.know.constraints import Constraints, Decisions, Told, first_groups
-from lineament.know.graph import neighbour_graph, unique_pairs
+from lineament.know.graph import neighbour_graph, pairs_between
 from lineament.know.linkage import Groups, absorb, agglomerate
 
 
@@ -164,7 +164,7 @@ def _cluster_sorted(
         np.add.reduceat(vectors[by_group], firsts, axis=0),
         np.add.reduceat(weights[by_group], firsts),
     )
-    pairs = unique_pairs(group[graph.pairs], len(groups))
+    pairs = pairs_between(group, graph.pairs, len(groups))
     del vectors, graph
     bars = Constraints(group, photos, decisions.different, spans)
     merged = agglomerate(groups, pairs, threshold, bars)[group]

@@ -61,10 +61,19 @@ def neighbour_graph(
     return Graph(_unique(np.concatenate(found), n), np.concatenate(crowd))
 
 
-def unique_pairs(pairs: Int[np.ndarray, "e 2"], n: int) -> Int32[np.ndarray, "u 2"]:
-    """Each pair of two different numbers below `n` once, the smaller first, in rising order."""
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    return _unique(_keys(pairs[:, 0], pairs[:, 1], n), n)
+def pairs_between(
+    group: Int[np.ndarray, " n"], pairs: Int[np.ndarray, "e 2"], m: int
+) -> Int32[np.ndarray, "u 2"]:
+    """The pairs of different groups that pairs of their members make, as `Graph.pairs`.
+
+    Args:
+        group: of each member, below `m`.
+        pairs: of members.
+        m: how many groups there are.
+    """
+    a, b = group.astype(np.int32)[pairs].T
+    apart = a != b
+    return _unique(_keys(a[apart], b[apart], m), m)
 
 
 def _keys(a: Int[np.ndarray, " e"], b: Int[np.ndarray, " e"], n: int) -> Int64[np.ndarray, " e"]:
@@ -77,7 +86,9 @@ def _keys(a: Int[np.ndarray, " e"], b: Int[np.ndarray, " e"], n: int) -> Int64[n
 
 def _unique(keys: Int64[np.ndarray, " e"], n: int) -> Int32[np.ndarray, "u 2"]:
     keys.sort()
-    keys = keys[np.diff(keys, prepend=-1) > 0]
+    first = np.ones(len(keys), bool)
+    np.not_equal(keys[1:], keys[:-1], out=first[1:])
+    keys = keys[first]
     pairs = np.empty((len(keys), 2), np.int32)
     np.floor_divide(keys, n, out=pairs[:, 0], casting="unsafe")
     np.remainder(keys, n, out=pairs[:, 1], casting="unsafe")

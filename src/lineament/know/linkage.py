@@ -7,13 +7,14 @@ operations, and what happens in one part of the graph does not wait for another.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int64
 
-from lineament.know.graph import unique_pairs
+from lineament.know.graph import pairs_between
 
 _BLOCK = 1 << 11
 """Edges scored at a time; bounds the memory of scoring."""
@@ -126,7 +127,7 @@ def agglomerate(
         changed = np.zeros(len(groups), bool)
         changed[kept] = changed[gone] = True
         stale = changed[pairs[:, 0]] | changed[pairs[:, 1]]
-        renewed = unique_pairs(home[pairs[stale]], len(groups))
+        renewed = pairs_between(home, pairs[stale], len(groups))
         renewed, new_scores = _allowed(groups, renewed, threshold, bars)
         pairs = np.concatenate([pairs[~stale], renewed])
         scores = np.concatenate([scores[~stale], new_scores])
@@ -208,28 +209,32 @@ def _wishes(
     np.maximum.at(best, pairs[:, 0], scores)
     np.maximum.at(best, pairs[:, 1], scores)
     places = np.flatnonzero((scores >= best[pairs[:, 0]]) | (scores >= best[pairs[:, 1]]))
-    by_score = np.lexsort((pairs[places, 1], pairs[places, 0], -scores[places]))
-    places = places[by_score]
-    first, second = pairs[places].T
-    swap = groups.weights[second] > groups.weights[first]
-    hosts, guests = np.where(swap, (second, first), (first, second))
-    host_wants, guest_wants = scores[places] >= best[hosts], scores[places] >= best[guests]
-    by_host = np.argsort(hosts, kind="stable")
-    growth = np.empty(len(places))
-    growth[by_host] = _running_sums(hosts[by_host], (groups.weights[guests] * guest_wants)[by_host])
-    slight = growth <= groups.weights[hosts] / 10
-    called = guest_wants & (host_wants | slight)
+    hosts, guests = pairs[places].T
+    swap = groups.weights[guests] > groups.weights[hosts]
+    hosts, guests = np.where(swap, (guests, hosts), (hosts, guests))
+    wanted = scores[places]
+    asked = wanted >= best[guests]
+    hosts, guests, wanted = hosts[asked], guests[asked], wanted[asked]
+    by_score = np.lexsort((np.maximum(hosts, guests), np.minimum(hosts, guests), -wanted))
+    hosts, guests, wanted = hosts[by_score], guests[by_score], wanted[by_score]
+    del places, swap, asked, by_score  # where all faces are alike these are as many as the pairs
+    slight = _growth(hosts, groups.weights[guests]) <= groups.weights[hosts] / 10
+    called = (wanted >= best[hosts]) | slight
     return _Wishes(hosts[called], guests[called], slight[called])
 
 
-def _running_sums(
-    runs: Int[np.ndarray, " w"], values: Float[np.ndarray, " w"]
+def _growth(
+    hosts: Int[np.ndarray, " w"], weights: Float[np.ndarray, " w"]
 ) -> Float[np.ndarray, " w"]:
-    """Sums of `values` so far, beginning anew where the number in `runs` changes."""
-    total = np.cumsum(values, dtype=np.float64)
+    """What each guest, with those before it that want the same host, would add to that."""
+    by_host = np.argsort(hosts, kind="stable")
+    runs, weights = hosts[by_host], weights[by_host]
     first = np.flatnonzero(np.diff(runs, prepend=-1))
-    before = (total - values)[first]
-    return total - np.repeat(before, np.diff(first, append=len(runs)))
+    total = np.cumsum(weights, dtype=np.float64)
+    total -= np.repeat(total[first] - weights[first], np.diff(first, append=len(runs)))
+    growth = np.empty_like(total)
+    growth[by_host] = total
+    return growth
 
 
 def _grant(wishes: _Wishes, m: int, bars: Bars) -> Bool[np.ndarray, " w"]:
@@ -240,8 +245,7 @@ def _grant(wishes: _Wishes, m: int, bars: Bars) -> Bool[np.ndarray, " w"]:
     """
     merged = np.zeros(len(wishes.hosts), bool)
     moved, stays = bytearray(m), bytearray(m)
-    columns = (wishes.hosts.tolist(), wishes.guests.tolist(), wishes.slight.tolist())
-    for wish, (host, guest, slight) in enumerate(zip(*columns, strict=True)):
+    for wish, (host, guest, slight) in enumerate(_in_order(wishes)):
         if moved[host] or moved[guest] or stays[guest]:
             continue
         if stays[host] and (not slight or bars.between(host, guest)):
@@ -250,3 +254,11 @@ def _grant(wishes: _Wishes, m: int, bars: Bars) -> Bool[np.ndarray, " w"]:
         moved[guest] = stays[host] = True
         merged[wish] = True
     return merged
+
+
+def _in_order(wishes: _Wishes) -> Iterator[tuple[int, int, bool]]:
+    """Host, guest and slightness of each wish; as Python's own numbers, a block at a time."""
+    for start in range(0, len(wishes.hosts), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        columns = wishes.hosts[part], wishes.guests[part], wishes.slight[part]
+        yield from zip(*(column.tolist() for column in columns), strict=True)

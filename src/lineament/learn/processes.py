@@ -8,6 +8,7 @@ nothing here does anything.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
 
@@ -40,7 +41,17 @@ def join(device: str) -> str:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device == "cuda" else "gloo")
+        atexit.register(leave)
     return device
+
+
+def leave() -> None:
+    """Part from the other processes, who have all said what they had to say.
+
+    A process that ends without it may abort: its talking threads would outlive their owner.
+    """
+    if _together():
+        distributed.destroy_process_group()
 
 
 def count() -> int:

@@ -8,7 +8,7 @@ from jaxtyping import Float32, UInt8
 from lineament.core.cards import Card
 from lineament.core.crops import ARCFACE_112, Crops, Template
 from lineament.core.embeddings import Embeddings
-from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes
+from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes, plain_rectifiers
 from lineament.core.sessions import Session
 from lineament.core.weights import prepared
 
@@ -42,7 +42,11 @@ class OnnxEmbedder:
 
     def _open(self, threads: int | None) -> Session:
         weight = self.card.weights[0]
-        path = prepared(weight, "batched", lambda m: free_axes(drop_initialiser_inputs(m)))
+        path = prepared(
+            weight,
+            "batched-plain",
+            lambda m: plain_rectifiers(free_axes(drop_initialiser_inputs(m))),
+        )
         return Session(path, threads=threads)
 
     @property

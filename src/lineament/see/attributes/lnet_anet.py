@@ -21,7 +21,7 @@ from lineament.core.cards import Card, Weight, weights
 from lineament.core.crops import ARCFACE_112
 from lineament.core.named_scores import NamedScores
 from lineament.core.onnx_cut import cut
-from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes
+from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes, plain_rectifiers
 from lineament.core.sessions import Session
 from lineament.core.weights import fetch, prepared
 from lineament.see.attributes.network import CropDescriber
@@ -95,7 +95,7 @@ class IdentityFeatures(CropDescriber):
 
     def network(self) -> Path:
         """SFace up to `LAYER`, averaged over the bands."""
-        return prepared(weights()["sface"], "three-bands", body)
+        return prepared(weights()["sface"], "three-bands-plain", body)
 
     def read(self, *answers: Float32[np.ndarray, "n _"]) -> dict[str, Any]:
         """The features."""
@@ -132,7 +132,8 @@ def body(model: ModelProto) -> ModelProto:
     """SFace's network up to `LAYER`, then the mean over each of `BANDS` and over all columns."""
     from onnx import TensorProto, helper, numpy_helper
 
-    part = cut(free_axes(drop_initialiser_inputs(model)), LAYER, ("batch", CHANNELS, SIDE, SIDE))
+    whole = plain_rectifiers(free_axes(drop_initialiser_inputs(model)))
+    part = cut(whole, LAYER, ("batch", CHANNELS, SIDE, SIDE))
     shares = np.zeros((SIDE, len(BANDS)), np.float32)
     for band, (first, last) in enumerate(BANDS):
         shares[first:last, band] = 1 / (last - first)

@@ -12,7 +12,7 @@ from lineament.core.crops import Crops, Template
 from lineament.core.faces import Faces
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
-from lineament.core.onnx_graph import free_axes
+from lineament.core.onnx_graph import free_axes, plain_rectifiers
 from lineament.core.sessions import Session
 from lineament.core.weights import prepared
 from lineament.see.batch import align_all, split
@@ -95,7 +95,8 @@ class Landmarks106:
     card = CARD
 
     def __init__(self, *, threads: int | None = None) -> None:
-        self._session = Session(prepared(CARD.weights[0], "batched", free_axes), threads=threads)
+        path = prepared(CARD.weights[0], "batched-plain", lambda m: plain_rectifiers(free_axes(m)))
+        self._session = Session(path, threads=threads)
 
     @property
     def seconds(self) -> float:
