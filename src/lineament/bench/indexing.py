@@ -21,23 +21,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from lineament.bench.as_published import EMBEDDER, slowness
 from lineament.bench.context import Context, Outcome, Protocol, Table
-from lineament.core.cards import weights
-from lineament.core.crops import Crops
 from lineament.core.errors import MissingFile
-from lineament.core.onnx_graph import drop_initialiser_inputs, free_axes
-from lineament.core.protocols import Embedder
-from lineament.core.sessions import Session
-from lineament.core.weights import prepared
 from lineament.measure.evidence import Result
 
 RUNS = ((1_000, 1), (1_000, None), (10_000, None))
 """Photos and workers; None is one a core."""
-_EMBEDDER = "sface"
-_ROUNDS = 31
-"""Calls of both embedders in turn, to compare them."""
 
 
 def run(context: Context) -> Outcome:
@@ -175,7 +165,7 @@ def _main(photos: str, gallery: str, workers: str) -> None:
     from lineament.ingest import index_folder
     from lineament.know.gallery import Gallery
 
-    analyzer = Analyzer.of(embedder=_EMBEDDER, threads=1)
+    analyzer = Analyzer.of(embedder=EMBEDDER, threads=1)
     embedder = analyzer.embedder
     assert embedder is not None
     with Gallery.open(Path(gallery), space=embedder.space, dimension=embedder.dimension) as album:
@@ -187,27 +177,10 @@ def _main(photos: str, gallery: str, workers: str) -> None:
         "workers": tally.workers,
         "seconds": tally.seconds,
         "network_seconds": tally.network_seconds,
-        "published_seconds": tally.network_seconds + (_slowness(embedder) - 1) * embedding,
+        "published_seconds": tally.network_seconds + (slowness(embedder) - 1) * embedding,
         "peak_mb": peak,
     }
     print(json.dumps(figures))
-
-
-def _slowness(embedder: Embedder) -> float:
-    """Time of the embedder's network as it was published over that of ours, on one face."""
-    pixels = np.random.default_rng(0).integers(0, 256, (1, 112, 112, 3), np.uint8)
-    crops = Crops(pixels, np.eye(2, 3, dtype=np.float32)[None], embedder.template.name)
-    weight = weights()[_EMBEDDER]
-    path = prepared(weight, "batched", lambda m: free_axes(drop_initialiser_inputs(m)))
-    published = Session(path, threads=1)
-    planes = pixels.transpose(0, 3, 1, 2).astype(np.float32)
-    times = []
-    for _ in range(_ROUNDS):
-        before = published.seconds, embedder.seconds
-        published.run(planes)
-        embedder(crops)
-        times.append((published.seconds - before[0], embedder.seconds - before[1]))
-    return float(np.divide(*np.median(times, axis=0)))
 
 
 def peak_memory() -> float:
