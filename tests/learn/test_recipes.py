@@ -21,8 +21,10 @@ from lineament.learn.landmarks import trial
 from lineament.learn.recipes import Job, read_recipe, recipe, recipes
 from lineament.measure.evidence import read
 
-PLAIN = Namespace(recipe=None, out=Path(), seeds=None, steps=None, data=None, faces=None,
-                  json=False)  # fmt: skip
+PLAIN = Namespace(
+    recipe=None, out=Path(), seeds=None, steps=None, scale="cpu", device=None, data=None,
+    faces=None, json=False,
+)  # fmt: skip
 
 
 def options(**chosen) -> Namespace:

@@ -226,7 +226,7 @@ def search(options: Namespace) -> int:
 
     image = read_image(options.photo)
     with opened(options) as gallery:
-        options.embedder = _embedder_of(gallery.space)
+        options.embedder = embedder_of(gallery.space)
         faces = analyzer_of(options, options.embedder)([image])[0]
         if not len(faces):
             raise NoFace("no face found", str(options.photo))
@@ -288,7 +288,7 @@ def search(options: Namespace) -> int:
     return 0
 
 
-def _embedder_of(space: str) -> str:
+def embedder_of(space: str) -> str:
     """The embedder that made a gallery; a search must use the same."""
     return method(space.partition("@")[0], "embed").card.slug
 

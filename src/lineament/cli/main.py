@@ -135,6 +135,19 @@ def _describing(commands) -> None:
         help="also write where each head turned: an HTML page with a chart, and a CSV beside it",
     )
     p.add_argument(
+        "--gallery",
+        type=Path,
+        metavar="FILE",
+        help="say who of this gallery's named people is seen; nobody else is looked up anywhere",
+    )
+    p.add_argument(
+        "--false-match-rate",
+        type=float,
+        default=1e-3,
+        metavar="RATE",
+        help="with --gallery: share of strangers who may be given any of the names; default: 0.001",
+    )
+    p.add_argument(
         "--every",
         type=float,
         metavar="SECONDS",
@@ -325,6 +338,13 @@ def _catalogues(commands) -> None:
     )
     p.add_argument("--seeds", type=int, metavar="N", help="how many; default: the recipe's")
     p.add_argument("--steps", type=int, metavar="N", help="of each; default: the recipe's")
+    p.add_argument(
+        "--scale",
+        choices=("cpu", "gpu"),
+        default="cpu",
+        help="which of the recipe's settings; without a recipe, lists them",
+    )
+    p.add_argument("--device", metavar="NAME", help="as torch names it; default: the scale's")
     p.add_argument("--data", type=Path, metavar="FOLDER", help="default: $LINEAMENT_DATA")
     p.add_argument("--faces", type=Path, metavar="FOLDER", help="of generated faces to train on")
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lineament.bench.context import default_data
 from lineament.cli.output import print_json, print_table
 from lineament.core.errors import BadInput
-from lineament.learn.recipes import Comparison, Job, recipe, recipes
+from lineament.learn.recipes import Comparison, Job, Recipe, has_gpu, recipe, recipes
+from lineament.learn.settings import Settings
 from lineament.measure.evidence import to_json, write
 
 
 def train(options: Namespace) -> int:
     """Run one recipe; without a name, list them."""
     if not options.recipe:
-        _list(options.json)
+        _list(options.scale, options.json)
         return 0
     entry = recipe(options.recipe)
     known = entry.recipe
@@ -28,7 +30,7 @@ def train(options: Namespace) -> int:
             raise BadInput("is not a folder", str(folder))
     job = Job(
         recipe=known,
-        settings=replace(known.settings, steps=options.steps or known.settings.steps),
+        settings=_settings(known, options),
         seeds=tuple(range(options.seeds or known.seeds)),
         out=options.out / known.slug,
         data=options.data or default_data(),
@@ -54,14 +56,43 @@ def _keep(job: Job, done: Comparison) -> None:
         write(job.recipe.slug, done.results, job.out / "evidence")
 
 
-def _list(as_json: bool) -> None:
+def _settings(known: Recipe, options: Namespace) -> Settings:
+    """The recipe's settings of the scale, as the user changed them.
+
+    Raises:
+        BadInput: the recipe has none of this scale, or the device is not there.
+    """
+    settings = known.settings if options.scale == "cpu" else known.gpu
+    if settings is None:
+        raise BadInput(f"the recipe {known.slug} has no settings for a GPU")
+    device = options.device or settings.device
+    if device.startswith("cuda") and not has_gpu():
+        raise BadInput("torch sees no GPU here; --device cpu runs the same settings on the CPU")
+    return replace(settings, steps=options.steps or settings.steps, device=device)
+
+
+def _list(scale: str, as_json: bool) -> None:
     known = [entry.recipe for entry in recipes().values()]
+    if scale == "gpu":
+        known = [each for each in known if each.gpu]
     if as_json:
         fields = ("slug", "title", "baseline", "seeds", "sets")
         print_json([{name: getattr(each, name) for name in fields} for each in known])
-        return
-    rows = [
-        (each.slug, each.title, each.baseline, str(each.settings.steps), str(each.seeds))
-        for each in known
-    ]
-    print_table(("recipe", "what", "beside", "steps#", "seeds#"), rows)
+    elif scale == "gpu":
+        print_table(
+            ("recipe", "steps#", "batch#", "rate#", "run"), [_on_gpu(each) for each in known]
+        )
+    else:
+        print_table(
+            ("recipe", "what", "beside", "steps#", "seeds#"), [_on_cpu(each) for each in known]
+        )
+
+
+def _on_cpu(known: Recipe) -> Sequence[str]:
+    numbers = str(known.settings.steps), str(known.seeds)
+    return known.slug, known.title, known.baseline, *numbers
+
+
+def _on_gpu(known: Recipe) -> Sequence[str]:
+    gpu = known.gpu or known.settings
+    return known.slug, str(gpu.steps), str(gpu.batch), str(gpu.rate), known.gpu_run

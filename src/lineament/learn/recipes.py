@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from lineament.core.errors import UnknownMethod
 from lineament.learn.settings import Settings
@@ -26,7 +27,9 @@ class Recipe:
         title: one line on what is trained on what.
         entry: the function of the file that does it; takes a `Job`, gives a `Comparison`.
         baseline: what is trained beside it, on the same budget.
-        settings: of each run; seeds 0 and up in turn.
+        settings: of each run; seeds 0 and up in turn. A CPU is enough for them.
+        gpu: settings for a GPU, where the recipe can use one.
+        gpu_run: what came of those; says so where nobody has run them.
         seeds: how many.
         sets: test sets that it reads, by folder name.
         of: slugs of the methods that it compares, where it is no method's own.
@@ -37,6 +40,8 @@ class Recipe:
     entry: str
     baseline: str
     settings: Settings
+    gpu: Settings | None = None
+    gpu_run: str = "not run yet"
     seeds: int = 3
     sets: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
@@ -97,12 +102,17 @@ class Entry:
         Raises:
             UnknownMethod: torch is not installed.
         """
-        try:
-            return getattr(import_module(self.module), self.recipe.entry)
-        except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] != "torch":
-                raise
-            raise UnknownMethod("training needs torch: pip install 'lineament[train]'") from error
+        _torch()
+        return getattr(import_module(self.module), self.recipe.entry)
+
+
+def has_gpu() -> bool:
+    """Whether torch is there and sees a GPU.
+
+    Raises:
+        UnknownMethod: torch is not installed.
+    """
+    return _torch().cuda.is_available()
 
 
 _CALLS = {"Recipe": Recipe, "Settings": Settings}
@@ -149,6 +159,13 @@ def read_recipe(path: Path) -> Recipe | None:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "RECIPE":
             return _evaluate(node.value)
     return None
+
+
+def _torch() -> ModuleType:
+    try:
+        return import_module("torch")
+    except ModuleNotFoundError as error:
+        raise UnknownMethod("training needs torch: pip install 'lineament[train]'") from error
 
 
 def _evaluate(node: ast.expr):

@@ -48,6 +48,18 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=400,
     ),
+    gpu=Settings(
+        steps=20_000,
+        batch=512,
+        rate=0.002,
+        warm_up=1_000,
+        weight_decay=0.05,
+        clip=5.0,
+        device="cuda",
+        bfloat16=True,
+        save_every=1_000,
+        measure_every=2_000,
+    ),
     sets=("celeba64_train", "lfw", "orl"),
 )
 
