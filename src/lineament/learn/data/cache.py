@@ -12,6 +12,9 @@ import numpy as np
 
 from lineament.core.errors import BadInput
 
+DAMAGED = (ValueError, TypeError, KeyError, EOFError, OSError, BadZipFile)
+"""What reading a file of arrays raises where it is another file, or was cut short."""
+
 
 def kept(
     folder: Path, name: str, key: Sequence[object], make: Callable[[], Mapping[str, np.ndarray]]
@@ -39,7 +42,7 @@ def kept(
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {each: archive[each] for each in archive.files}
-    except (ValueError, KeyError, OSError, BadZipFile) as error:
+    except DAMAGED as error:
         raise BadInput(f"not an archive of arrays: {error}", str(path)) from error
 
 

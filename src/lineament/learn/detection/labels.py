@@ -17,6 +17,7 @@ from lineament.core.geometry import box_iou
 from lineament.core.image import Image
 from lineament.core.markups import convert
 from lineament.core.protocols import Describer, Detector
+from lineament.learn.data.cache import DAMAGED
 from lineament.learn.detection.scenes import Scene
 
 LEAST = 20.0
@@ -121,9 +122,9 @@ def kept(path: Path, key: str, make: Callable[[], Sequence[Scene]]) -> Labels:
         np.savez(partial, key=key, **{name: getattr(made, name) for name in names})
         partial.replace(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             theirs, parts = str(archive["key"]), [archive[name] for name in names]
-    except (ValueError, KeyError, OSError) as error:
+    except DAMAGED as error:
         raise BadInput(f"not a file of labels: {error}", str(path)) from error
     if theirs != key:
         raise BadInput("holds labels of other pictures; choose another folder", str(path))

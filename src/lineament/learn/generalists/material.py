@@ -18,6 +18,7 @@ from jaxtyping import Float32, Int64, UInt8
 
 from lineament.core.errors import BadInput
 from lineament.core.geometry import umeyama
+from lineament.learn.data.cache import DAMAGED
 from lineament.measure.sets.fasseg import CLASSES
 
 SIZE = 64
@@ -189,7 +190,7 @@ def load(path: Path) -> Material:
         BadInput: the file is something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         source, digest = (str(word) for word in arrays["words"])
         notes = {str(task): str(said) for task, said in arrays["notes"].reshape(-1, 2)}
@@ -210,7 +211,7 @@ def load(path: Path) -> Material:
             hash=digest,
             notes=notes,
         )
-    except (ValueError, KeyError, OSError, TypeError) as error:
+    except DAMAGED as error:
         raise BadInput(f"not a file of labelled faces: {error}", str(path)) from error
 
 

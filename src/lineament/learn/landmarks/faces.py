@@ -28,6 +28,7 @@ from lineament.core.landmarks import Landmarks
 from lineament.core.markups import convert
 from lineament.core.media import read_image
 from lineament.core.protocols import Describer, Detector
+from lineament.learn.data.cache import DAMAGED
 from lineament.learn.landmarks.crops import template, to_shares
 from lineament.measure.sets.nouns import PointedFaces, digest
 
@@ -215,9 +216,9 @@ def kept(
         np.savez(partial, pixels=made.pixels, points=made.points, rows=made.rows, hash=made.hash)
         partial.replace(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             parts = [archive[name] for name in ("pixels", "points", "rows", "hash")]
-    except (ValueError, KeyError, OSError) as error:
+    except DAMAGED as error:
         raise BadInput(f"not a file of crops: {error}", str(path)) from error
     return PointedCrops(parts[0], parts[1], parts[2], str(parts[3]))
 

@@ -18,6 +18,7 @@ from lineament.core.crops import Crops, align
 from lineament.core.errors import BadInput, UnreadableImage
 from lineament.core.markups import mesh_to_68
 from lineament.core.media import read_image
+from lineament.learn.data.cache import DAMAGED
 from lineament.learn.landmarks.crops import template
 from lineament.learn.landmarks.faces import default_detector, in_crop
 from lineament.measure.sets.nouns import digest
@@ -80,9 +81,9 @@ def kept_solid(path: Path, make: Callable[[], SolidCrops]) -> SolidCrops:
         np.savez(partial, pixels=made.pixels, points=made.points, hash=made.hash)
         partial.replace(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return SolidCrops(archive["pixels"], archive["points"], str(archive["hash"]))
-    except (ValueError, KeyError, OSError) as error:
+    except DAMAGED as error:
         raise BadInput(f"not a file of crops: {error}", str(path)) from error
 
 

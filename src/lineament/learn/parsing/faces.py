@@ -22,6 +22,7 @@ from lineament.core.faces import Faces
 from lineament.core.image import Image
 from lineament.core.media import read_image
 from lineament.core.protocols import Describer, Detector
+from lineament.learn.data.cache import DAMAGED
 from lineament.learn.parsing.classes import OUTSIDE
 from lineament.measure.sets.fasseg import read_mask
 from lineament.measure.sets.nouns import MaskedPictures, digest
@@ -160,9 +161,9 @@ def kept(folder: Path, key: str, make: Callable[[], ParsedFaces]) -> ParsedFaces
         )
         partial.replace(path)
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return ParsedFaces(**{**archive, "hash": str(archive["hash"])})
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except DAMAGED as error:
         raise BadInput(f"not a file of parsed faces: {error}", str(path)) from error
 
 
