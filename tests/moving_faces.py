@@ -36,7 +36,8 @@ class Actor:
 
 
 @cache
-def _plain(album: Path) -> dict[str, list[tuple[Path, tuple[float, ...]]]]:
+def plain_photos(album: Path) -> dict[str, list[tuple[Path, tuple[float, ...]]]]:
+    """Each person's plain photos of the album, with the box of the face in it."""
     rows = json.loads((album / "labels.json").read_text(encoding="utf-8"))["photos"]
     found: dict[str, list[tuple[Path, tuple[float, ...]]]] = {}
     for row in rows:
@@ -51,7 +52,7 @@ def cut_out(album: Path, person: str, photo: int, height: int) -> tuple[np.ndarr
     """A face with some of what is around it, at a size, and an oval that fades it out."""
     from PIL import Image as Pillow
 
-    path, (x1, y1, x2, y2) = _plain(album)[person][photo]
+    path, (x1, y1, x2, y2) = plain_photos(album)[person][photo]
     image = read_image(path)
     scale = height / (y2 - y1)
     margin = 0.25 * (y2 - y1)

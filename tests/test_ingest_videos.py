@@ -13,7 +13,7 @@ from encoded_videos import write_video
 from lineament.analyze import Analyzer
 from lineament.ingest import index_folder
 from lineament.know.gallery import Gallery
-from moving_faces import Actor, Scene, _plain, line
+from moving_faces import Actor, Scene, line, plain_photos
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def folder(album: Path, tmp_path_factory) -> Path:
     """A photo of each of two people, and a video of both; one of them comes a second time."""
     made = tmp_path_factory.mktemp("media")
     for person in ("p10", "p18"):
-        shutil.copy(_plain(album)[person][1][0], made / f"{person}.jpg")
+        shutil.copy(plain_photos(album)[person][1][0], made / f"{person}.jpg")
     scene = Scene(
         album,
         [

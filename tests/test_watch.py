@@ -18,16 +18,20 @@ import pytest
 
 from encoded_videos import sound_packets, write_video
 from lineament.analyze import Analyzer
+from lineament.core.draw import draw_faces
 from lineament.core.embeddings import Embeddings, similarity
-from lineament.core.errors import BrokenVideo, UnsupportedFormat
+from lineament.core.errors import BadInput, BrokenVideo, SpaceMismatch, UnsupportedFormat
 from lineament.core.faces import Faces
 from lineament.core.geometry import box_iou
 from lineament.core.image import Image
-from lineament.core.video import read_video, video_info
+from lineament.core.media import read_image
+from lineament.core.video import Frame, read_video, video_info
+from lineament.know.calibration import calibration_of
+from lineament.know.named_people import NamedPeople, Recognised
 from lineament.know.tracks import Track
 from lineament.measure.tracking import Labelled, TrackingScore, tracking_score
-from lineament.watch import COMMENT, Moments, WatchConfig, track_config, watch
-from moving_faces import Actor, Scene, line
+from lineament.watch import COMMENT, Moment, Moments, WatchConfig, drawn, track_config, watch
+from moving_faces import Actor, Scene, line, plain_photos
 
 PERIOD = 80
 """Milliseconds from one frame of a scene to the next."""
@@ -182,6 +186,45 @@ def test_a_drawn_video_has_the_times_and_the_sound_and_says_what_it_is(film, tmp
     assert changed.mean() < 0.2, "and the rest is as it was"
 
 
+def test_names_are_drawn_and_the_others_keep_their_numbers():
+    ground = Image(np.full((200, 300, 3), 128, np.uint8))
+    boxes = np.asarray([[20, 60, 70, 120], [120, 60, 170, 120], [220, 60, 270, 120]], np.float32)
+    faces, tracks = Faces(boxes), np.asarray([2, 3, 0])
+    ada = Recognised(7, "Ada", 0.618, 1e-4)
+    moment = Moment(Frame(ground, 0.0, 0), faces, tracks, True, False, (ada, None, None))
+    expected = draw_faces(ground, faces, ["Ada 0.62", "person 3", None], colours=[2, 3, 0])
+    assert np.array_equal(drawn(moment).pixels, expected.pixels)
+    plain = draw_faces(ground, faces, ["2", "3", None], colours=[2, 3, 0])
+    assert np.array_equal(drawn(replace(moment, names=())).pixels, plain.pixels)
+
+
+def test_names_come_while_a_track_is_followed_and_hold_for_all_of_it(film, album, analyzer):
+    """Two people; one is known by another photo of theirs."""
+    photo, _ = plain_photos(album)["p18"][1]
+    known = analyzer([read_image(photo)])[0]
+    calibration = calibration_of(known.embeddings.space)
+    named = NamedPeople(known.embeddings, np.asarray([4]), {4: "Ada"}, calibration)
+    seen = list(Moments(film, analyzer, named=named, config=WatchConfig(detect_every=2)))
+    assert seen[0].names == (None, None), "who has only just been seen is nobody yet"
+    for moment in seen[10:]:
+        names = [who.name if who else None for who in moment.names]
+        right_most = int(np.argmax(moment.faces.boxes[:, 0]))
+        assert names[right_most] == "Ada"
+        assert names.count(None) == 1
+    watched = watch(film, analyzer, named=named)
+    ((number, who),) = watched.names.items()
+    rightmost = max(watched.tracks, key=lambda track: track.boxes[0, 0])
+    assert (number, who.person, who.name) == (rightmost.id, 4, "Ada")
+    assert rightmost.embedding is not None
+    assert who.score == pytest.approx(float(known.embeddings.vectors[0] @ rightmost.embedding))
+    strange = Embeddings(known.embeddings.vectors, "b@1")
+    other = NamedPeople(strange, np.asarray([4]), {4: "Ada"}, calibration)
+    with pytest.raises(SpaceMismatch):
+        Moments(film, analyzer, named=other)
+    with pytest.raises(BadInput, match="embedder"):
+        Moments(film, Analyzer(analyzer.detector, None, want=()), named=named)
+
+
 def test_shots_are_in_pixels_of_the_file_however_small_the_frames_are_read(film, analyzer):
     from lineament.core.video_file import VideoLimits
 
@@ -302,8 +345,6 @@ def test_memory_does_not_grow_with_the_length_of_a_video(album, tmp_path):
 
 
 def test_thresholds_come_from_the_calibration(analyzer):
-    from lineament.know.calibration import calibration_of
-
     assert analyzer.embedder is not None
     calibration = calibration_of(analyzer.embedder.space)
     config = track_config(analyzer)

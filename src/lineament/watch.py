@@ -19,7 +19,8 @@ from jaxtyping import Float32, Int64
 from lineament.analyze import Analyzer
 from lineament.core.crops import ARCFACE_112, Crops, Template, align
 from lineament.core.draw import draw_faces
-from lineament.core.errors import UnreadableImage
+from lineament.core.embeddings import require_same_space
+from lineament.core.errors import BadInput, UnreadableImage
 from lineament.core.faces import Faces
 from lineament.core.image import Image
 from lineament.core.media import encode_jpeg
@@ -27,6 +28,7 @@ from lineament.core.video import Frame, VideoInfo, read_video, video_info
 from lineament.core.video_file import VideoLimits
 from lineament.core.video_writer import VideoWriter
 from lineament.know.calibration import calibration_of
+from lineament.know.named_people import NamedPeople, Recognised
 from lineament.know.track import Sightings, Tracker
 from lineament.know.tracks import Shot, Track, TrackConfig
 from lineament.see.cuts import CutDetector
@@ -76,6 +78,7 @@ class Moment:
         tracks: the number of each, from 1; 0 for a face that has only just been seen.
         found: whether faces were looked for; else they are where they were expected.
         cut: whether a new shot begins here.
+        names: who each is taken for by now, where named people were given; else empty.
     """
 
     frame: Frame
@@ -83,6 +86,7 @@ class Moment:
     tracks: Int64[np.ndarray, " n"]
     found: bool
     cut: bool
+    names: tuple[Recognised | None, ...] = ()
 
 
 @dataclass
@@ -92,6 +96,7 @@ class Watched:
     Attributes:
         info: what the file says of itself.
         tracks: everybody who was followed, in order of appearance.
+        names: who of the named people a track is, by its number.
         frames: looked at.
         seconds: of the video, to the last frame looked at.
         broken: what was wrong with the file, where something was.
@@ -103,6 +108,7 @@ class Watched:
 
     info: VideoInfo
     tracks: list[Track] = field(default_factory=list)
+    names: dict[int, Recognised] = field(default_factory=dict)
     frames: int = 0
     seconds: float = 0.0
     broken: UnreadableImage | None = None
@@ -120,6 +126,7 @@ def watch(
     config: WatchConfig | None = None,
     limits: VideoLimits = _no_limits_given,
     describe: Describe | None = None,
+    named: NamedPeople | None = None,
     on_moment: Callable[[Moment], None] | None = None,
 ) -> Watched:
     """Go through a video from beginning to end.
@@ -132,16 +139,19 @@ def watch(
         config: see `WatchConfig`.
         limits: on what the file may ask for.
         describe: adds fields to the faces of each frame, such as landmarks to draw.
+        named: people to be recognised. A drawn frame shows who is known by then; `Watched.names` is
+            what the whole track says.
         on_moment: called after each frame.
 
     Raises:
         UnreadableImage: nothing of it can be seen. A video that breaks off is no error: what was
             seen before is given, and `Watched.broken` says where.
         BadInput: the drawn video cannot be written.
+        SpaceMismatch: the named people's faces are of another embedder.
     """
     started, before = time.perf_counter(), analyzer.seconds
     watched = Watched(video_info(path, limits=limits))
-    moments = Moments(path, analyzer, config=config, limits=limits, describe=describe)
+    moments = Moments(path, analyzer, config=config, limits=limits, describe=describe, named=named)
     with ExitStack() as stack:
         writer, steady = None, SteadyFaces()
         if draw is not None:
@@ -160,6 +170,7 @@ def watch(
     if writer:
         watched.encoder, watched.silent = writer.encoder, writer.silent
     watched.tracks, watched.broken = moments.tracks, moments.broken
+    watched.names = named.tracks(watched.tracks) if named else {}
     watched.wall_seconds = time.perf_counter() - started
     watched.network_seconds = analyzer.seconds - before
     return watched
@@ -169,7 +180,7 @@ class Moments:
     """The frames of a video with who is in them, to be gone through once.
 
     Args:
-        path, analyzer, config, limits, describe: see `watch`.
+        path, analyzer, config, limits, describe, named: see `watch`.
 
     Attributes:
         tracks: those that are done; after the last frame all of them, in order of appearance.
@@ -187,7 +198,12 @@ class Moments:
         config: WatchConfig | None = None,
         limits: VideoLimits = _no_limits_given,
         describe: Describe | None = None,
+        named: NamedPeople | None = None,
     ) -> None:
+        if named is not None:
+            if analyzer.embedder is None:
+                raise BadInput("nobody can be recognised without an embedder")
+            require_same_space(named.space, analyzer.embedder.space)
         self.tracks: list[Track] = []
         self.broken: UnreadableImage | None = None
         self._path = path
@@ -199,6 +215,7 @@ class Moments:
             self._detector = Search(self._detector.detector, upright=False, small_faces=small)
         self._limits = limits
         self._describe = describe
+        self._named = named
         self._tracker = Tracker(self._track_config(analyzer))
 
     def _track_config(self, analyzer: Analyzer) -> TrackConfig:
@@ -231,12 +248,18 @@ class Moments:
         if frame.index % self._config.detect_every and not cut:
             boxes, tracks = self._tracker.expected(frame.seconds)
             faces = Faces(boxes * np.float32(frame.image.scale))
-            return Moment(frame, faces, tracks, False, False)
+            return Moment(frame, faces, tracks, False, False, self._names(tracks))
         faces = self._detector([frame.image])[0]
         tracks = self._tracker.step(frame.seconds, self._sightings(frame, faces), cut=cut)
         if self._describe:
             faces = self._describe([frame.image], [faces])[0]
-        return Moment(frame, faces, tracks, True, cut)
+        return Moment(frame, faces, tracks, True, cut, self._names(tracks))
+
+    def _names(self, tracks: Int64[np.ndarray, " n"]) -> tuple[Recognised | None, ...]:
+        if self._named is None:
+            return ()
+        looks = self._tracker.looks()
+        return self._named.together([looks.get(track) for track in tracks.tolist()])
 
     def _sightings(self, frame: Frame, faces: Faces) -> Sightings:
         """What the tracker may ask of the faces: in pixels of the file, and only when it asks."""
@@ -284,7 +307,13 @@ def track_config(analyzer: Analyzer) -> TrackConfig:
 
 
 def drawn(moment: Moment) -> Image:
-    """The frame with its faces drawn in: a track keeps its number and its colour."""
+    """The frame with its faces drawn in: a track keeps its number and its colour. Where people were
+    to be recognised, it shows their names with the scores."""
     tracks = moment.tracks.tolist()
-    labels = [f"{track}" if track else None for track in tracks]
+    names = moment.names or [None] * len(tracks)
+    word = "person " if moment.names else ""
+    labels = [
+        f"{name.name} {name.score:.2f}" if name else f"{word}{track}" if track else None
+        for track, name in zip(tracks, names, strict=True)
+    ]
     return draw_faces(moment.frame.image, moment.faces, labels, colours=tracks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,10 +12,14 @@ import numpy as np
 import pytest
 
 from encoded_videos import write_video
+from lineament.analyze import Analyzer
 from lineament.cli.watch import COLUMNS, _clock, watch
-from lineament.core.errors import BadInput
+from lineament.core.errors import BadInput, GalleryError
 from lineament.core.video import read_video
-from moving_faces import Actor, Scene, line
+from lineament.ingest import index_folder
+from lineament.know.calibration import calibration_of
+from lineament.know.gallery import Gallery
+from moving_faces import Actor, Scene, line, plain_photos
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +35,8 @@ def options(film: Path, **given) -> Namespace:
         "draw": None,
         "csv": None,
         "attention": None,
+        "gallery": None,
+        "false_match_rate": 1e-3,
         "json": False,
         "every": None,
         "detect_every": 1,
@@ -91,6 +98,78 @@ def test_attention_is_a_page_and_a_table(film, tmp_path, capsys):
     assert "http" not in text, "one page that asks for nothing else"
     with pytest.raises(BadInput, match="must not end in .csv"):
         watch(options(film, attention=tmp_path / "heads.csv"))
+
+
+@pytest.fixture(scope="module")
+def gallery(album: Path, tmp_path_factory) -> Path:
+    """Of the album: p10 by two photos that are not in the film, as Ada; p14 as Ben; p18 without a
+    name."""
+    photos = plain_photos(album)
+    ours = tmp_path_factory.mktemp("gallery")
+    for number, (person, photo) in enumerate([("p10", 1), ("p10", 2), ("p14", 0), ("p18", 1)]):
+        shutil.copy(photos[person][photo][0], ours / f"{number}.jpg")
+    path = ours / "g"
+    analyzer = Analyzer.of(threads=1)
+    embedder = analyzer.embedder
+    assert embedder is not None
+    with Gallery.open(path, space=embedder.space, dimension=embedder.dimension) as opened:
+        index_folder(ours, opened, analyzer, workers=1)
+        for file, name in (("0.jpg", "Ada"), ("2.jpg", "Ben")):
+            person = next(
+                p for p in opened.people() if any(Path(f.photo).name == file for f in p.faces)
+            )
+            opened.name(person.id, name)
+    return path
+
+
+@pytest.fixture(scope="module")
+def three(album: Path, tmp_path_factory) -> Path:
+    """p10 and p18, and from the middle on p14, who walks in."""
+    actors = [
+        Actor("p10", 0, 110, line((120, 180), (160, 180), 0, 24)),
+        Actor("p18", 0, 110, line((320, 180), (330, 180), 0, 24)),
+        Actor("p14", 1, 110, line((540, 180), (500, 180), 10, 24)),
+    ]
+    pictures = (image.pixels for image, _ in Scene(album, actors, 25).play())
+    return write_video(tmp_path_factory.mktemp("film") / "three.mp4", pictures)
+
+
+def test_who_has_a_name_in_the_gallery_is_named_and_nobody_else(three, gallery, tmp_path, capsys):
+    table, drawn = tmp_path / "t.csv", tmp_path / "d.mp4"
+    given = options(
+        three, gallery=gallery, json=True, csv=table, draw=drawn, embedder="dlib-resnet"
+    )
+    assert watch(given) == 0
+    told = json.loads(capsys.readouterr().out)
+    left_to_right = sorted(told["tracks"], key=lambda track: track["best"][0]["box"][0])
+    assert [track["name"] for track in left_to_right] == ["Ada", None, "Ben"]
+    stranger = left_to_right[1]
+    assert (stranger["person"], stranger["score"]) == (None, None)
+    said = told["gallery"]
+    assert (said["people"], said["faces"], said["false_match_rate"]) == (2, 3, 1e-3)
+    ladder = calibration_of("sface@0ba9fbfa")
+    assert said["threshold"] == round(ladder.threshold(1e-3 / 3), 4)
+    assert said["calibration"] == ladder.data
+    for track in (left_to_right[0], left_to_right[2]):
+        assert track["score"] >= said["threshold"]
+        assert 0 < track["score_false_match_rate"] <= 1e-3
+    with table.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == (*COLUMNS, "name")
+    words = {row["track"]: row["name"] for row in rows}
+    assert words == {str(track["id"]): track["name"] or "" for track in told["tracks"]}
+    assert len(list(read_video(drawn))) == 25
+
+
+def test_people_read_names_and_what_they_rest_on(three, gallery, capsys):
+    assert watch(options(three, gallery=gallery, every=0.2)) == 0
+    said = capsys.readouterr().out
+    assert "3 faces of 2 named people" in said
+    assert "At most 0.001 of all strangers" in said
+    assert {"Ada", "Ben"} <= set(said.split())
+    assert "person 2" in said or "person 1" in said
+    with pytest.raises(GalleryError, match="no gallery"):
+        watch(options(three, gallery=gallery.with_name("none")))
 
 
 def test_wrong_numbers_are_refused(film):

@@ -189,6 +189,39 @@ def test_somebody_else_in_the_same_place_is_somebody_else():
     assert tracks[0].last - 60 * STEP < CONFIG.refresh + STEP
 
 
+def test_who_is_thrown_where_another_was_expected_is_known_by_their_looks():
+    """A jolt: one face jumps to where the other, just lost from sight, was expected alone."""
+    stage = Stage(noise=0.3)
+    ids = [stage.frame(STEP * n, {0: (100, 100), 1: (400, 100)}) for n in range(30)][-1]
+    for n in range(30, 33):
+        stage.frame(STEP * n, {0: (100, 100)})
+    assert stage.frame(STEP * 33, {0: (400, 100)}) == [ids[0]]
+    assert stage.frame(STEP * 34, {1: (100, 100), 0: (400, 100)}) == ids[::-1]
+
+
+def test_two_pictures_of_one_person_do_not_take_turns():
+    """Somebody comes back looking unlike themselves, as a new track; what they look like then lies
+    between the two. They go on as one track, and that proves to be the first."""
+    stage = Stage(noise=0.0)
+    first, across = stage.people[:2]
+    across = unit(stage.rng, across - (across @ first) * first, 0.0)
+    other = unit(stage.rng, 0.45 * first + np.sqrt(1 - 0.45**2) * across, 0.0)
+    stage.play({0: lambda i: (100, 100)}, 30)
+    stage.people[0] = other
+    stage.play({0: lambda i: (500, 300)}, 30, start=5)
+    assert stage.frame(6.3, {0: (500, 300)}) == [2]
+    seen = []
+    for n, share in enumerate([0.6, 0.4] * 5):  # now like the one picture, now like the other
+        stage.people[0] = unit(stage.rng, share * first + (1 - share) * other, 0.0)
+        place = (150 + 350 * (n % 2), 150)
+        stage.quality = 0.5 + n / 50
+        seen += stage.frame(6.4 + STEP * n, {0: place})
+    changes = sum(a != b for a, b in zip([2, *seen], seen, strict=False))
+    assert changes <= 1
+    assert seen[-1] == 1
+    assert len(stage.finish()) == 1
+
+
 def test_a_late_likeness_joins_what_was_two():
     """It comes back unrecognisable, and is recognised at a better moment: one track, and its
     number is the first one's."""

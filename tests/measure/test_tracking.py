@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lineament.core.errors import BadInput
-from lineament.measure.tracking import Labelled, tracking_score
+from lineament.measure.tracking import Labelled, tracking_score, without_ignored
 
 
 def frame(**where: float) -> Labelled:
@@ -50,6 +50,42 @@ def test_an_exchange_costs_two_switches_and_half_the_identities():
     score = tracking_score(truth, answer)
     assert score.switches == 2
     assert score.idf1 == 0.5
+
+
+def test_a_fragment_is_a_gap_that_was_missed_while_there_was_somebody_to_see():
+    """Person 1: missed before the first find (none), found, out of sight, found (none), missed for
+    two frames, found (one), missed, found as somebody else (one, and a switch), missed to the end
+    (none). Person 2 is never found (none)."""
+    here, gone = frame(_1=0, _2=50), frame(_2=50)
+    truth = [here, here, gone, here, here, here, here, here, here, here]
+    found = [None, 7, None, 7, None, None, 7, None, 8, None]
+    answer = [frame() if label is None else frame(**{f"_{label}": 0}) for label in found]
+    score = tracking_score(truth, answer)
+    assert (score.fragments, score.switches) == (2, 1)
+    assert (score.misses, score.false_finds) == (10 + 5, 0)
+
+
+def test_scores_of_several_videos_add_up():
+    """4 boxes with one miss, and 4 without an error whose label is new: of all 8 boxes one is
+    missed, and labels of one video are not looked for in the other."""
+    one = tracking_score([frame(_1=0)] * 4, [frame(_7=0)] * 3 + [frame()])
+    other = tracking_score([frame(_1=0)] * 4, [frame(_8=0)] * 4)
+    both = one + other
+    assert (both.boxes, both.given, both.misses, both.switches) == (8, 7, 1, 0)
+    assert both.mota == 1 - 1 / 8
+    assert both.idf1 == 2 * 7 / (8 + 7)
+
+
+def test_what_nobody_asks_for_is_neither_right_nor_wrong():
+    """A box on the ignored face at 100 is left out; one at 50 is the truth's own, though an ignored
+    face lies near it; a second box on the ignored face, and one on nothing, stay false."""
+    truth = [frame(_1=50)]
+    answer = [frame(_7=50, _8=100, _5=102, _6=200)]
+    ignored = [np.asarray([[52, 0, 62, 10], [100, 0, 110, 10]], float)]
+    (kept,) = without_ignored(truth, answer, ignored)
+    assert kept.ids.tolist() == [7, 5, 6]
+    score = tracking_score(truth, [kept])
+    assert (score.misses, score.false_finds, score.given) == (0, 2, 3)
 
 
 def test_idf1_is_the_best_over_all_matchings():

@@ -138,7 +138,8 @@ def _describing(commands) -> None:
         "--gallery",
         type=Path,
         metavar="FILE",
-        help="say who of this gallery's named people is seen; nobody else is looked up anywhere",
+        help="say who of this gallery's named people is seen, by its own embedder; nobody else is "
+        "looked up anywhere",
     )
     p.add_argument(
         "--false-match-rate",

@@ -82,13 +82,14 @@ class Tracker:
             The track of each face, from 1; 0 for faces that have not been seen often enough yet to
             be told from a false find.
         """
-        self._now = seconds
+        before, self._now = self._now, seconds
         self._retire(seconds, cut)
         n, asked = len(seen.boxes), _Asked(seen)
         rows = np.full(n, -1)  # the live track of each face
         if self._motion is not None and n:
             self._motion = self._motion.to(seconds)
-            self._match_by_motion(seen, asked, rows)
+            fresh = np.asarray([track.last >= before for track in self._live], bool)
+            self._match_by_motion(seen, asked, rows, fresh)
         if n:
             self._match_by_looks(seen, asked, rows, seconds)
         for face, row in enumerate(rows.tolist()):
@@ -109,6 +110,10 @@ class Tracker:
         named = (ids > 0) & (last >= self._now)
         return self._motion.to(seconds).boxes[named], ids[named]
 
+    def looks(self) -> dict[int, Float32[np.ndarray, " d"]]:
+        """The mean embedding so far of each track that is about, by its number."""
+        return {t.id: t.mean for t in self._live if t.id and t.mean is not None}
+
     def closed(self) -> list[Track]:
         """Tracks that can no longer go on, each given once."""
         done, self._closed = self._closed, []
@@ -124,9 +129,14 @@ class Tracker:
     # Matching
 
     def _match_by_motion(
-        self, seen: Sightings, asked: _Asked, rows: Int64[np.ndarray, " n"]
+        self,
+        seen: Sightings,
+        asked: _Asked,
+        rows: Int64[np.ndarray, " n"],
+        fresh: Bool[np.ndarray, " t"],
     ) -> None:
-        """Faces that lie where a track was expected. Contests are decided by looks as well."""
+        """Faces that lie where a track was expected. Contests are decided by looks as well, and so
+        is who comes where somebody was last seen some time ago (not `fresh`)."""
         assert self._motion is not None
         overlap = box_iou(self._motion.boxes, seen.boxes)
         near = overlap >= self.config.overlap
@@ -134,14 +144,20 @@ class Tracker:
             (overlap >= self.config.sure)
             & (near.sum(axis=0) == 1)
             & (near.sum(axis=1, keepdims=True) == 1)
+            & fresh[:, None]
         )
         contested = near & ~alone
         benefit = np.where(near, overlap, 0.0)
         if asked.possible and contested.any():
-            alike = self._alike(self._live, asked, np.flatnonzero(contested.any(axis=0)), len(rows))
+            faces = np.flatnonzero(contested.any(axis=0))
+            alike = self._alike([*self._live, *self._lost], asked, faces, len(rows))
+            elsewhere = _best_other(alike)[: len(self._live)]
+            alike = alike[: len(self._live)]
+            # It looks like somebody who is not expected here, and not like who is.
+            strange = (alike < self.config.same) & (elsewhere >= self.config.same)
             alike[[track.mean is None for track in self._live]] = self.config.apart
             benefit[contested] += alike[contested]
-            benefit[contested & (alike < self.config.apart)] = 0
+            benefit[contested & ((alike < self.config.apart) | strange)] = 0
         if asked.possible:
             for track, face in np.argwhere(alone).tolist():
                 if self._doubtful(self._live[track], asked, face, self._motion.seconds):
@@ -174,7 +190,9 @@ class Tracker:
         pairs = np.empty((0, 2), np.int64)
         if asked.possible and known:
             alike = self._alike(known, asked, new, len(rows))[:, new]
-            pairs = assign(np.where(alike >= self.config.same, alike, 0))
+            # Who is about goes on before one who was lost comes back: they may yet prove to be one.
+            about = (np.arange(len(known)) < len(free))[:, None]
+            pairs = assign(np.where(alike >= self.config.same, alike + about, 0))
         found = {int(new[face]): known[track] for track, face in pairs.tolist()}
         gone = {id(track) for track in found.values()}
         keep = [row for row, track in enumerate(self._live) if id(track) not in gone]
@@ -300,6 +318,18 @@ class _Asked:
             values = self._seen.quality(np.asarray(missing, np.int64)).tolist()
             self._qualities.update(zip(missing, values, strict=True))
         return [self._qualities[face] for face in faces]
+
+
+def _best_other(alike: Float64[np.ndarray, "t n"]) -> Float64[np.ndarray, "t n"]:
+    """For each track and face, how alike the face is to the most similar of the other tracks."""
+    best = np.full_like(alike, -1.0)
+    if len(alike) > 1:
+        order = np.argsort(alike, axis=0)
+        first, second = order[-1], order[-2]
+        columns = np.arange(alike.shape[1])
+        best[:] = alike[first, columns]
+        best[first, columns] = alike[second, columns]
+    return best
 
 
 def _clear(boxes: Float32[np.ndarray, "n 4"]) -> Bool[np.ndarray, " n"]:
