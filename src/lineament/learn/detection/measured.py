@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int64
 
 from lineament.core.faces import Faces
 from lineament.core.geometry import box_iou
@@ -57,14 +58,20 @@ class Precision:
         return len(self.faces)
 
     def __call__(self, rows: Int[np.ndarray, " m"]) -> float:
-        scores = np.concatenate([self.scores[row] for row in rows])
-        right = np.concatenate([self.right[row] for row in rows])[
-            np.argsort(-scores, kind="stable")
-        ]
-        hits = np.cumsum(right)
-        precision = hits / np.arange(1, len(hits) + 1)
+        scenes, right = self._by_score
+        times = np.bincount(rows, minlength=len(self))[scenes]
+        hits = np.cumsum(times * right)
+        precision = hits / np.maximum(np.cumsum(times), 1)
         best = np.maximum.accumulate(precision[::-1])[::-1]
-        return float(best[right].sum() / self.faces[rows].sum())
+        return float((best * times)[right].sum() / self.faces[rows].sum())
+
+    @cached_property
+    def _by_score(self) -> tuple[Int64[np.ndarray, " d"], Bool[np.ndarray, " d"]]:
+        """Of all detections, the most certain first, their scenes and whether they are right: a
+        scene that is drawn several times counts so often, and nothing is sorted anew."""
+        order = np.argsort(-np.concatenate(self.scores), kind="stable")
+        scenes = np.repeat(np.arange(len(self)), [len(each) for each in self.scores])
+        return scenes[order], np.concatenate(self.right)[order]
 
 
 @dataclass(frozen=True, eq=False)
