@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lineament.analyze import Analyzer
-from lineament.core.errors import WeightError
+from lineament.core.errors import BadInput, WeightError
 from lineament.core.faces import Faces
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
@@ -130,6 +130,13 @@ def test_files_that_say_nothing_or_nonsense_are_refused(tmp_path):
         onnx.save(model, str(tmp_path / "bad.onnx"))
         with pytest.raises(WeightError, match=reason):
             open_trained(tmp_path / "bad.onnx")
+
+
+def test_an_embedder_is_refused_in_one_line(tmp_path):
+    vectors = (Output(name="years", field="embeddings"),)
+    path = write(tmp_path, View(kind="method", size=SIZE), outputs=vectors)
+    with pytest.raises(BadInput, match="makes embeddings"):
+        open_trained(path)
 
 
 def test_an_answer_of_another_shape_is_refused(tmp_path):

@@ -13,7 +13,7 @@ from jaxtyping import Float32
 
 from lineament.core.cards import method
 from lineament.core.crops import Crops, align, warp
-from lineament.core.errors import WeightError
+from lineament.core.errors import BadInput, WeightError
 from lineament.core.faces import Faces
 from lineament.core.geometry import umeyama
 from lineament.core.image import Image
@@ -39,9 +39,12 @@ def open_trained(file: Path, *, threads: int | None = None) -> Describer:
     Raises:
         WeightError: the file is absent, damaged, or of another making.
         UnknownMethod: it is of a method that is not here.
+        BadInput: it is an embedder's.
     """
     session = Session(file, threads=threads)
     about = Trained.of(session.metadata, str(file))
+    if any(output.field == "embeddings" for output in about.outputs):
+        raise BadInput("makes embeddings, and describes no field of a face", str(file))
     if about.view.kind == "method":
         return method(about.method).load()(file=file, threads=threads)
     return TrainedNetwork(session, about)
