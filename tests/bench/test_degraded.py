@@ -9,14 +9,16 @@ import pytest
 from PIL import Image as Pillow
 
 from lineament.bench import degraded
-from lineament.bench.context import Context, protocol
-from lineament.bench.degraded_cells import judge
+from lineament.bench.context import Context, Outcome, protocol
+from lineament.bench.degraded_cells import Cell, Figures, judge
+from lineament.bench.degraded_ladders import CALIBRATED, EVERY, OWN, ladder_results, ladders
 from lineament.bench.plots import Curve
 from lineament.core.crops import ARCFACE_112, align
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
 from lineament.know.embed.dlib_resnet import DLIB_150
 from lineament.measure.degrade.suites import SUITES, suite
+from lineament.measure.interval import Interval
 from lineament.measure.sets.lfw import LabeledFaces
 
 
@@ -60,6 +62,9 @@ def test_figures_by_hand():
     # refused, 23 of 28. The line between them is level at 1 / 6, and there the rates meet.
     assert figures.eer == pytest.approx(1 / 6)
     assert figures.found == 5 / 6
+    assert figures.passes.tolist() == [True, False, True, False, True, True]
+    # One in a thousand of 28 strangers is none of them: the threshold lies just above 0.6.
+    assert figures.passes_own.tolist() == [True, False, True, False, True, True]
 
 
 def test_perfect_scores_are_perfect():
@@ -76,6 +81,44 @@ def test_one_person_more_or_less_moves_the_interval_as_far_as_it_should():
     low, high = judge(scores, np.arange(400), 0.5, 1.0).tar_interval.pair
     spread = 1.96 * (0.75 * 0.25 / 400) ** 0.5
     assert (low, high) == pytest.approx((0.75 - spread, 0.75 + spread), abs=0.008)
+
+
+def _cell(slug: str, name: str, level: float | None, passes: list[int], eer: float) -> Cell:
+    known, none = suite(name), Interval(0, 0)
+    truth = np.asarray(passes, bool)
+    figures = Figures(truth.mean(), none, eer / 2, none, eer, 1.0, truth, np.ones(4, bool))
+    return Cell(slug, known, level, figures)
+
+
+def test_ladders_by_hand():
+    """Two severities of one suite, one of another; suites weigh the same, and clean counts not."""
+    cells = [
+        _cell("sface", "gamma", None, [0, 0, 0, 0], 0.9),
+        _cell("sface", "gamma", 2, [1, 1, 0, 0], 0.2),
+        _cell("sface", "gamma", 3, [1, 0, 0, 0], 0.4),
+        _cell("sface", "resolution", 14, [1, 1, 1, 0], 0.1),
+        _cell("other", "gamma", 2, [1, 1, 1, 0], 0.2),
+        _cell("other", "gamma", 3, [1, 1, 1, 0], 0.2),
+        _cell("other", "resolution", 14, [1, 1, 1, 0], 0.2),
+    ]
+    found = {(each.slug, each.suite): each for each in ladders(cells)}
+    assert found["sface", "gamma"].passes[CALIBRATED].tolist() == [1, 0.5, 0, 0]
+    assert found["sface", EVERY].passes[CALIBRATED].tolist() == [1, 0.75, 0.5, 0]
+    assert found["sface", "gamma"].eer == pytest.approx(0.3)
+    assert found["sface", EVERY].eer == pytest.approx(0.2)
+    assert found["sface", EVERY].fmr == pytest.approx(0.1)
+    results = {
+        (r.method, r.metric): r
+        for r in ladder_results(list(found.values()), np.asarray([0, 1, 1, 2]), "data", "hash")
+    }
+    ours = results["other", f"mean over severities of {CALIBRATED}, {EVERY}"]
+    assert (ours.ours, ours.baseline, ours.baseline_value) == (0.75, "sface", 0.5625)
+    assert ours.note.startswith("Less sface: +18.75 (")
+    assert ours.interval is not None
+    assert ours.interval[0] <= 0.75 <= ours.interval[1]
+    same = results["other", f"mean over severities of {OWN}, {EVERY}"]
+    assert same.note == "Less sface: +0.00 (+0.00 to +0.00) points."
+    assert results["sface", f"mean over severities of {CALIBRATED}, {EVERY}"].baseline is None
 
 
 @pytest.mark.parametrize("template", [ARCFACE_112, DLIB_150], ids=lambda t: t.name)
@@ -114,6 +157,11 @@ def test_points_share_the_first_clean_one():
     assert points[6:] == [("gaussian blur", level) for level in SUITES[1].levels]
 
 
+def few_data(outcome: Outcome) -> str:
+    """The data of aligned probes, in the words of the run."""
+    return next(r.data for r in outcome.results if "aligned probe" in r.data)
+
+
 def test_a_small_run_is_evidence(shared_data, monkeypatch):
     """Fewer pairs and points; the rest is the protocol as it stands."""
     hard = suite("gaussian noise")
@@ -126,7 +174,8 @@ def test_a_small_run_is_evidence(shared_data, monkeypatch):
     monkeypatch.setattr(degraded, "CHAIN_PAIRS_A_FOLD", 1)
     outcome = protocol("degraded-lfw").run(Context(data=shared_data, methods=("sface",)))
     figures = {(r.method, r.data, r.metric): r for r in outcome.results}
-    assert len(figures) == len(outcome.results) == 2 * 2 * 2 * 3
+    points, means = 2 * 2 * 2 * 3, 2 * 2 * 2 * 4
+    assert len(figures) == len(outcome.results) == points + means
 
     def tar(slug: str, where: str, label: str) -> float:
         name = f"TAR at calibrated FMR 1e-3, {label}"
@@ -140,7 +189,11 @@ def test_a_small_run_is_evidence(shared_data, monkeypatch):
         assert tar(slug, "aligned probe", "gaussian noise sigma 60 of 255") <= 0.5
         # The upright search finds a picture that stands on its head.
         assert tar(slug, "whole probe", "whole picture, rotation 180 degrees") >= 0.7
-    summary, curves = outcome.tables
+    aligned, whole, summary, curves = outcome.tables
+    assert [row[0] for row in aligned.rows] == ["dlib-resnet", "sface"]
+    assert len(whole.rows[0]) == len(whole.headings)
+    ours = figures["sface", few_data(outcome), f"mean over severities of {CALIBRATED}, {EVERY}"]
+    assert ours.ours == tar("sface", "aligned probe", "gaussian noise sigma 60 of 255")
     assert [row[0] for row in summary.rows] == ["gaussian noise", "whole picture, rotation"]
     assert len(curves.rows) == 8
     assert all(len(row) == len(curves.headings) for row in curves.rows)

@@ -15,7 +15,7 @@ from lineament.core.trained import Trained
 from lineament.learn.attributes import mivolo as mv
 from lineament.learn.attributes.age_trial import answers, fit
 from lineament.learn.attributes.aged_faces import AgedFaces, Material
-from lineament.learn.attributes.volo_blocks import Attention, ClassAttention, OutlookAttention
+from lineament.learn.backbones.volo_blocks import Attention, ClassAttention, OutlookAttention
 from lineament.learn.export import export
 from lineament.learn.landmarks.augment import Amounts
 from lineament.learn.settings import Settings

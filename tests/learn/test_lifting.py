@@ -9,14 +9,12 @@ import torch
 from lineament.core.errors import BadInput
 from lineament.core.image import Image
 from lineament.core.landmarks import Landmarks
-from lineament.core.markups import FIVE, convert
+from lineament.core.markups import convert
 from lineament.core.rotations import rotations
 from lineament.learn.engine import seeded
 from lineament.learn.export import export
-from lineament.learn.landmarks import lifting, lineament_68
-from lineament.learn.landmarks.crops import FIVE as FIVE_SHARES
+from lineament.learn.landmarks import lifting
 from lineament.learn.landmarks.crops import to_pixels
-from lineament.learn.landmarks.faces import WIDER, wide
 from lineament.learn.landmarks.fan_alignment import targets
 from lineament.learn.landmarks.lifting import Lifter, Perceptron
 from lineament.learn.landmarks.solid import SolidCrops, depth_at, kept_solid, solid_68, turned
@@ -216,32 +214,6 @@ def test_views_are_kept(tmp_path):
     path.write_bytes(b"not an archive")
     with pytest.raises(BadInput, match="not a file of crops"):
         kept_solid(path, lambda: crops)
-
-
-def test_turned_faces_lie_in_the_square_of_their_five_points(monkeypatch):
-    """Eyes and mouth of a turned face are where the square wants them; and its points move with its
-    pixels: the bright vertex is found at the point that conversion takes over from it."""
-    mesh, side = egg(), round(lineament_68.ROOM * wide(32))
-    vertices = [v for eye in FIVE["478"][:2] for v in eye] + [4, 61, 291]
-    right, left = FIVE["478"][:2]
-    for places, (x, y) in ((right, (-0.08, -0.1)), (left, (0.08, -0.1)), ((4,), (0, 0.02)),
-                           ((61,), (-0.06, 0.1)), ((291,), (0.06, 0.1))):  # fmt: skip
-        for k, vertex in enumerate(places):
-            mesh[vertex, :2] = x + 0.004 * k, y
-            mesh[vertex, 2] = -0.2 * np.sqrt(1 - (mesh[vertex, :2] ** 2).sum() / 0.0625)
-    assert len(vertices) == 15
-    faces = SolidCrops(spot(side, mesh[4, :2])[None], mesh[None], "made up")
-    monkeypatch.setattr(lineament_68, "meshed", lambda paths, size, wider: faces)
-    crops = lineament_68.turned_faces((), 32)
-    assert crops.pixels.shape == (lineament_68.TURNS, 64, 64, 3)
-    five = convert(Landmarks(crops.points, "68"), "5").points
-    wanted = np.asarray(FIVE_SHARES) / WIDER
-    assert np.abs(five - wanted).max() < 0.1
-    for pixels, points in zip(crops.pixels, crops.points, strict=True):
-        light = pixels[..., 0].astype(float)
-        down, across = np.mgrid[:64, :64]
-        found = np.asarray([(light * across).sum(), (light * down).sum()]) / light.sum()
-        assert np.abs(found - to_pixels(points[30], 64)).max() < 1.5
 
 
 def test_annotated_noses_stand_before_their_ears(shared_data):

@@ -11,7 +11,13 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import pair_confusion_matrix
 
 from lineament.core.errors import BadInput
-from lineament.measure.clustering import Agreement, bcubed, nmi, pairwise
+from lineament.measure.clustering import (
+    Agreement,
+    bcubed,
+    bcubed_of_each,
+    nmi,
+    pairwise,
+)
 
 
 def as_labels(*values: int) -> np.ndarray:
@@ -45,6 +51,12 @@ def test_bcubed_by_hand() -> None:
     found = bcubed(TRUTH, CLUSTERS)
     assert found.precision == pytest.approx((3 + 1 / 3 + 4 / 3) / 6)
     assert found.recall == pytest.approx((9 / 4 + 1 / 4 + 2) / 6)
+
+
+def test_bcubed_of_each_face_by_hand() -> None:
+    precision, recall = bcubed_of_each(TRUTH, CLUSTERS)
+    assert precision.tolist() == pytest.approx([1, 1, 1, 1 / 3, 2 / 3, 2 / 3])
+    assert recall.tolist() == pytest.approx([3 / 4, 3 / 4, 3 / 4, 1 / 4, 1, 1])
 
 
 def test_pairwise_by_hand() -> None:

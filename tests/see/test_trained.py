@@ -133,8 +133,9 @@ def test_files_that_say_nothing_or_nonsense_are_refused(tmp_path):
 
 
 def test_an_embedder_is_refused_in_one_line(tmp_path):
-    vectors = (Output(name="years", field="embeddings"),)
-    path = write(tmp_path, View(kind="method", size=SIZE), outputs=vectors)
+    fields = ("embeddings", "age", "age")
+    outputs = tuple(Output(name=f"n{i}", field=field) for i, field in enumerate(fields))
+    path = write(tmp_path, View(kind="method", size=SIZE), outputs=outputs)
     with pytest.raises(BadInput, match="makes embeddings"):
         open_trained(path)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from lineament.analyze import Analyzer
-from lineament.bench.context import Outcome, Table
+from lineament.bench.context import Table
 from lineament.bench.faces import embedded_faces
 from lineament.core.errors import UnreadableImage
 from lineament.core.geometry import box_iou
@@ -42,6 +42,7 @@ class Album:
         photos: the photo of each face.
         people: the true person of each face.
         space: of the embeddings.
+        slug: of the embedder.
     """
 
     name: str
@@ -50,12 +51,7 @@ class Album:
     photos: Int64[np.ndarray, " n"]
     people: Int64[np.ndarray, " n"]
     space: str
-
-
-def measure(album: Album, protocol: str) -> Outcome:
-    """Cluster an album with ours and both baselines."""
-    table, rows = compare(album)
-    return Outcome([table], [replace(row, protocol=protocol) for row in rows])
+    slug: str
 
 
 def lfw_faces(folder: Path, slug: str) -> Album:
@@ -72,6 +68,7 @@ def lfw_faces(folder: Path, slug: str) -> Album:
         photos,
         lfw.people[found],
         embedded.plain.space,
+        slug,
     )
 
 
@@ -112,15 +109,21 @@ def album_faces(folder: Path, slug: str) -> Album:
         np.asarray(photos, np.int64),
         np.unique(people, return_inverse=True)[1].astype(np.int64),
         embedder.space,
+        slug,
     )
+
+
+def grouped(album: Album) -> Int64[np.ndarray, " n"]:
+    """Ours, at its one fixed rule."""
+    threshold = threshold_for(len(album.vectors), calibration_of(album.space))
+    return cluster(album.vectors, photos=album.photos, threshold=threshold)
 
 
 def compare(album: Album) -> tuple[Table, list[Result]]:
     """Ours and the baselines on one album."""
-    calibration = calibration_of(album.space)
-    threshold = threshold_for(len(album.vectors), calibration)
+    threshold = threshold_for(len(album.vectors), calibration_of(album.space))
     started = time.perf_counter()
-    ours = cluster(album.vectors, photos=album.photos, threshold=threshold)
+    ours = grouped(album)
     seconds = time.perf_counter() - started
     lines = [("Lineament", "fixed rule", ours, seconds)]
     for name, labels_at in (("DBSCAN", dbscan), ("average linkage", average_linkage(album))):
@@ -214,7 +217,7 @@ def _results(
             baseline=f"scikit-learn {name}, {setting}",
             baseline_value=score.f,
             higher_is_better=True,
-            note=f"precision {mine.precision:.4f}, recall {mine.recall:.4f}; "
+            note=f"by {album.slug}: precision {mine.precision:.4f}, recall {mine.recall:.4f}; "
             f"baseline {score.precision:.4f}, {score.recall:.4f}",
         )
         for name, setting, score in figures[1:]

@@ -21,7 +21,17 @@ from jaxtyping import Float, UInt8
 
 from lineament.analyze import main_face
 from lineament.bench.context import Context, Outcome, Protocol
-from lineament.bench.degraded_cells import Cell, curves, judge, label, plots, results, summary
+from lineament.bench.degraded_cells import (
+    Cell,
+    curves,
+    described,
+    judge,
+    label,
+    plots,
+    results,
+    summary,
+)
+from lineament.bench.degraded_ladders import ladder_results, ladders, side_by_side
 from lineament.bench.faces import MainFaces, embedders, main_faces
 from lineament.bench.lfw import BASELINE
 from lineament.core.cards import method
@@ -84,7 +94,12 @@ def run(context: Context) -> Outcome:
         *results(aligned, lfw, "aligned probe", context.seed),
         *results(whole, few, "whole probe", context.seed),
     ]
-    return Outcome([summary(cells, slugs), curves(cells)], evidence, plots(cells))
+    together = []
+    for cells_of, part, what in ((aligned, lfw, "aligned probe"), (whole, few, "whole probe")):
+        climbed, people = ladders(cells_of), part.people[part.pairs[:, 0]]
+        evidence += ladder_results(climbed, people, described(part, what), part.digest())
+        together.append(side_by_side(climbed, people, described(part, what)))
+    return Outcome([*together, summary(cells, slugs), curves(cells)], evidence, plots(cells))
 
 
 def genuine_pairs(lfw: LabeledFaces, each: int) -> LabeledFaces:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Bool, Float, Int64
 
 from lineament.bench.context import Table
 from lineament.bench.lfw import BASELINE
@@ -16,13 +16,15 @@ from lineament.measure.degrade.suites import Suite
 from lineament.measure.evidence import Result
 from lineament.measure.interval import Interval, bootstrap
 from lineament.measure.sets.lfw import LabeledFaces
-from lineament.measure.verification import equal_error_rate
+from lineament.measure.verification import equal_error_rate, threshold_at
 
 ROUNDS = 500
 """Of each bootstrap; there are two at every point of every curve."""
+OWN = 1e-3
+"""False-match rate that a threshold is found for on the damaged pairs themselves."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Figures:
     """What one embedder does at one severity.
 
@@ -33,6 +35,8 @@ class Figures:
         fmr_interval: of `fmr`.
         eer: equal error rate, at a threshold chosen on these very pairs.
         found: share of probes in which a face was found.
+        passes: of each probe, whether its own person's gallery picture passes there.
+        passes_own: the same at the threshold that `OWN` of these very strangers reach.
     """
 
     tar: float
@@ -41,6 +45,8 @@ class Figures:
     fmr_interval: Interval
     eer: float
     found: float
+    passes: Bool[np.ndarray, " p"]
+    passes_own: Bool[np.ndarray, " p"]
 
 
 @dataclass(frozen=True)
@@ -90,14 +96,20 @@ def judge(
         bootstrap(false_match_rate, people, rounds=ROUNDS),
         equal_error_rate(every, np.arange(len(every)) < len(people)),
         found,
+        genuine,
+        scores.diagonal() >= threshold_at(scores[different], OWN),
     )
+
+
+def described(lfw: LabeledFaces, what: str) -> str:
+    """The data in words; `what` says what of the probe was damaged."""
+    people = len(np.unique(lfw.people))
+    return f"LFW, {len(lfw.pairs)} pairs of {people} people, {what} damaged, gallery clean"
 
 
 def results(cells: Sequence[Cell], lfw: LabeledFaces, what: str, seed: int) -> Iterator[Result]:
     """Evidence of cells, each beside the baseline's; `what` says what of the probe was damaged."""
-    people = len(np.unique(lfw.people))
-    data = f"LFW, {len(lfw.pairs)} pairs of {people} people, {what} damaged, gallery clean"
-    digest = lfw.digest()
+    data, digest = described(lfw, what), lfw.digest()
     baseline = {cell.label: cell.figures for cell in cells if cell.slug == BASELINE}
     for cell in cells:
         for metric, value, interval, beside in _metrics(cell.figures, baseline[cell.label]):

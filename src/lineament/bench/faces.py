@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -59,20 +59,28 @@ def main_faces(paths: tuple[Path, ...], template: Template = ARCFACE_112) -> Mai
     return MainFaces(np.asarray([p is not None for p in points]), Crops.join(crops))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EmbeddedFaces:
     """Main faces embedded as they are and mirrored, in the order of ``faces.found``.
 
     Attributes:
+        slug: of the embedder.
         plain: embeddings of the crops.
-        flip: plain and mirrored embeddings added.
         seconds: a face, inside the network, for the plain pass.
     """
 
+    slug: str
     faces: MainFaces
     plain: Embeddings
-    flip: Embeddings
     seconds: float
+
+    @cached_property
+    def flip(self) -> Embeddings:
+        """Plain and mirrored embeddings added; made when first asked for."""
+        crops = self.faces.crops
+        mirrored = replace(crops, pixels=np.ascontiguousarray(crops.pixels[:, :, ::-1]))
+        other = method(self.slug, "embed").load()()(mirrored)
+        return Embeddings.normalised(self.plain.vectors + other.vectors, self.plain.space)
 
 
 @cache
@@ -83,13 +91,7 @@ def embedded_faces(paths: tuple[Path, ...], slug: str) -> EmbeddedFaces:
     started = time.perf_counter()
     plain = embedder(faces.crops)
     seconds = (time.perf_counter() - started) / max(1, len(faces.crops))
-    mirrored = Crops(
-        np.ascontiguousarray(faces.crops.pixels[:, :, ::-1]),
-        faces.crops.transforms,
-        faces.crops.template,
-    )
-    flip = Embeddings.normalised(plain.vectors + embedder(mirrored).vectors, plain.space)
-    return EmbeddedFaces(faces, plain, flip, seconds)
+    return EmbeddedFaces(slug, faces, plain, seconds)
 
 
 def embedders(asked: Sequence[str], say=print) -> list[str]:

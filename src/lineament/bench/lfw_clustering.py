@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from lineament.bench.clustering import lfw_faces, measure
+from lineament.bench.clustering import lfw_faces
+from lineament.bench.clustering_embedders import asked, measure
 from lineament.bench.context import Context, Outcome, Protocol
 
 
 def run(context: Context) -> Outcome:
-    """Cluster LFW by the first method asked for, SFace where none is."""
-    slug = context.methods[0] if context.methods else "sface"
-    return measure(lfw_faces(context.set_folder("lfw"), slug), PROTOCOL.name)
+    """Cluster LFW by each method asked for, or by the default ones."""
+    folder = context.set_folder("lfw")
+    return measure([lfw_faces(folder, slug) for slug in asked(context)], PROTOCOL.name)
 
 
 PROTOCOL = Protocol("lfw-clustering", "people from LFW's faces", run, ("lfw",))

@@ -29,7 +29,7 @@ from lineament.learn.attributes.age_trial import (
     ship,
 )
 from lineament.learn.attributes.aged_faces import SEXES, Answers, gather
-from lineament.learn.attributes.volo_blocks import (
+from lineament.learn.backbones.volo_blocks import (
     Attention,
     ClassAttention,
     Outlooker,

@@ -77,7 +77,7 @@ class ViT(nn.Module):
     def words(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n t d"]:
         """What the blocks make of the faces: the word for the whole first, then a word a patch."""
         seen = self.patches(x).flatten(2).transpose(1, 2)
-        words = torch.cat([self.whole.expand(len(x), -1, -1), seen], dim=1) + self.places
+        words = torch.cat([self.whole.expand(x.shape[0], -1, -1), seen], dim=1) + self.places
         return self.norm(self.blocks(words))
 
     def forward(self, x: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n d"]:

@@ -101,6 +101,14 @@ class Network:
         return unit(np.concatenate(parts))
 
 
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What came of one run: the closed form alone, and what is shipped."""
+
+    narrow: Network
+    taught: Network
+
+
 def run(job: Job) -> Comparison:
     """Make it once a seed, and hold it to SFace and to the narrow network before it was taught.
 
@@ -118,31 +126,44 @@ def run(job: Job) -> Comparison:
         "lineament-s": [],
     }
     for seed in job.seeds:
-        folder = job.out / f"seed-{seed}"
-        folder.mkdir(parents=True, exist_ok=True)
-        student = narrowed(teacher, learn, seed, folder, job)
-        networks["narrow, not taught"].append(
-            Network.open(_written(student, folder / "narrow.onnx"))
-        )
-        solved = [each.detach().clone() for each in student.parameters()]
-        freeze(student)
-        settings = replace(job.settings, seed=seed)
-        taught = distil(student, learn, choose, settings, folder, job.say)
-        assert isinstance(taught, Chain)
-        taught.requires_grad_(False)
-        for now, before in zip(taught.parameters(), solved, strict=True):
-            now.lerp_(before, 1 - TAUGHT)
-        full = _written(taught, folder / "lineament_s_32.onnx")
-        some = learn[np.random.default_rng(seed).permutation(len(learn))[:CALIBRATED_ON]].crops
-        # Steps of bytes are wasted on a lone large channel.
-        even(taught, some[:EVENED_ON], peaks=1.0)
-        quantise(taught, some, folder / "lineament_s.onnx")
-        networks["lineament-s"].append(Network.open(folder / "lineament_s.onnx"))
-        both = Network.open(full)(choose.crops), networks["lineament-s"][-1](choose.crops)
-        job.say(f"8 bits agree with 32 by a mean cosine of {agreement(*both):.4f}")
-    held_out = _agreements(networks, choose)
+        made = make(teacher, learn, choose, seed, job.out / f"seed-{seed}", job)
+        networks["narrow, not taught"].append(made.narrow)
+        networks["lineament-s"].append(made.taught)
+    held_out = agreements(networks, choose)
     done = judge.compare(job, networks, held_out, len(learn), job.out / "made")
     return replace(done, files=[each.path for each in networks["lineament-s"]])
+
+
+def make(teacher: Chain, learn: Faces, choose: Faces, seed: int, folder: Path, job: Job) -> Made:
+    """All four steps once; what was begun in the folder is taken up.
+
+    Args:
+        teacher: SFace.
+        learn: faces to learn from.
+        choose: other faces, on which progress is shown.
+        seed: of everything random.
+        folder: of the run.
+        job: whose settings count.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    student = narrowed(teacher, learn, seed, folder, job)
+    narrow = Network.open(_written(student, folder / "narrow.onnx"))
+    solved = [each.detach().clone() for each in student.parameters()]
+    freeze(student)
+    taught = distil(student, learn, choose, replace(job.settings, seed=seed), folder, job.say)
+    assert isinstance(taught, Chain)
+    taught.requires_grad_(False)
+    for now, before in zip(taught.parameters(), solved, strict=True):
+        now.lerp_(before, 1 - TAUGHT)
+    full = Network.open(_written(taught, folder / "lineament_s_32.onnx"))
+    some = learn[np.random.default_rng(seed).permutation(len(learn))[:CALIBRATED_ON]].crops
+    # Steps of bytes are wasted on a lone large channel.
+    even(taught, some[:EVENED_ON], peaks=1.0)
+    quantise(taught, some, folder / "lineament_s.onnx")
+    made = Made(narrow, Network.open(folder / "lineament_s.onnx"))
+    bits = agreement(full(choose.crops), made.taught(choose.crops))
+    job.say(f"8 bits agree with 32 by a mean cosine of {bits:.4f}")
+    return made
 
 
 def teach(job: Job) -> tuple[Network, Faces]:
@@ -188,7 +209,7 @@ def _written(model: nn.Module, path: Path) -> Path:
     return path
 
 
-def _agreements(
+def agreements(
     networks: Mapping[str, list[Network]], choose: Faces
 ) -> dict[str, tuple[float, float]]:
     """Mean cosine with the teacher's embeddings of faces that nothing was learnt from: as they are,

@@ -146,19 +146,19 @@ class Chain(nn.Module):
         return total + mix + self.head.weight.numel()
 
 
-def restored(state: Mapping[str, Tensor], strides: Sequence[int], side: int = 7) -> Chain:
+def restored(state: Mapping[str, Tensor], strides: Sequence[int]) -> Chain:
     """A narrow chain from its `state_dict`.
 
     Args:
         state: of a chain of plain rectifiers, whose head mixes channels.
         strides: of its units.
-        side: of the last maps.
     """
     units = [
         Unit(state[f"units.{i}.weight"], state[f"units.{i}.bias"], stride)
         for i, stride in enumerate(strides)
     ]
     mix, bias = state["head.mix"][:, :, 0, 0], state["head.bias"]
+    side = round((state["head.weight"].shape[1] / len(mix)) ** 0.5)
     dense = state["head.weight"].reshape(len(bias), len(mix), side, side)
     return Chain(units, Head(dense, bias, mix))
 

@@ -63,16 +63,6 @@ class PointedCrops:
         return PointedCrops(self.pixels[rows], self.points[rows], self.rows[rows], self.hash)
 
 
-def join(first: PointedCrops, second: PointedCrops) -> PointedCrops:
-    """Crops of both, one after the other."""
-    return PointedCrops(
-        np.concatenate([first.pixels, second.pixels]),
-        np.concatenate([first.points, second.points]),
-        np.concatenate([first.rows, second.rows]),
-        f"{first.hash} {second.hash}",
-    )
-
-
 def split_by_file(rows: np.ndarray) -> dict[str, np.ndarray]:
     """Places in `rows` (numbers of files in order of name) of each part: train, choose, test."""
     test, between = rows % 2 == 0, rows // 2

@@ -1,0 +1,1 @@
+"""Representations of faces learnt without labels, and what any representation is worth."""
