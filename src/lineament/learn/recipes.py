@@ -1,4 +1,5 @@
-"""Recipes: what `lineament train` can run. A literal at the top of a method's file, as its card is.
+"""Recipes: what `lineament train` can run. A literal at the top of a method's file, as its card is;
+settings that recipes share may stand there by name.
 
 A recipe is read without importing its file, so listing them needs no torch.
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lineament.core.errors import UnknownMethod
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT, SHORT_ON_GPU, Settings
 from lineament.measure.evidence import Result
 
 
@@ -116,6 +117,7 @@ def has_gpu() -> bool:
 
 
 _CALLS = {"Recipe": Recipe, "Settings": Settings}
+_NAMES = {"SHORT": SHORT, "SHORT_ON_GPU": SHORT_ON_GPU}
 
 
 @cache
@@ -157,7 +159,8 @@ def read_recipe(path: Path) -> Recipe | None:
         return None
     for node in ast.parse(text).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "RECIPE":
-            return _evaluate(node.value)
+            found = _evaluate(node.value)
+            return found if isinstance(found, Recipe) else None
     return None
 
 
@@ -173,4 +176,6 @@ def _evaluate(node: ast.expr):
         if not isinstance(node.func, ast.Name) or node.func.id not in _CALLS or node.args:
             raise ValueError(f"line {node.lineno}: a recipe holds literals only")
         return _CALLS[node.func.id](**{str(k.arg): _evaluate(k.value) for k in node.keywords})
+    if isinstance(node, ast.Name) and node.id in _NAMES:
+        return _NAMES[node.id]
     return ast.literal_eval(node)

@@ -68,3 +68,28 @@ class Settings:
             return self.rate * (step + 1) / self.warm_up
         done = (step - self.warm_up) / max(1, self.steps - self.warm_up)
         return self.rate * (1 + cos(pi * done)) / 2
+
+
+SHORT = Settings(
+    steps=800,
+    batch=64,
+    rate=0.003,
+    warm_up=40,
+    weight_decay=0.05,
+    clip=5.0,
+    measure_every=400,
+)
+"""Of recipes of recognition: alike, so that ideas can be compared and share trained baselines."""
+SHORT_ON_GPU = Settings(
+    steps=20_000,
+    batch=512,
+    rate=0.002,
+    warm_up=1_000,
+    weight_decay=0.05,
+    clip=5.0,
+    device="cuda",
+    bfloat16=True,
+    save_every=1_000,
+    measure_every=2_000,
+)
+"""The same for a GPU."""

@@ -11,7 +11,7 @@ Given embeddings of the faces, by any network:
 Needs no torch.
 
 Source: Z. Zhu et al., "WebFace260M: A Benchmark Unveiling the Power of Million-Scale Deep Face
-Recognition", CVPR 2021 (arXiv:2103.04098), section 3.2; of the clustering, M. Ester et al., "A
+Recognition", CVPR 2021 (arXiv:2103.04098); of the clustering, M. Ester et al., "A
 density-based algorithm for discovering clusters in large spatial databases with noise", KDD 1996
 (DBSCAN).
 """

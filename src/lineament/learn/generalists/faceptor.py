@@ -8,6 +8,7 @@ code.
 from __future__ import annotations
 
 import copy
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -164,9 +165,9 @@ class Layered(Generalist):
 
     centres: Tensor
 
+    @abstractmethod
     def answer(self, task: str, features: Sequence[Tensor]) -> Tensor:
         """One task as in `Generalist.raw`, from what every layer gives."""
-        raise NotImplementedError
 
     def raw(self, x: Float[Tensor, "n 3 s s"]) -> dict[str, Tensor]:
         """See `Generalist.raw`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -96,7 +97,7 @@ def grid_positions(side: int, width: int) -> Float[Tensor, "k d"]:
     return torch.cat([across, across.transpose(0, 1)], dim=2).flatten(0, 1)
 
 
-class Generalist(nn.Module):
+class Generalist(nn.Module, ABC):
     """A network of several tasks.
 
     Attributes:
@@ -107,6 +108,7 @@ class Generalist(nn.Module):
     tasks: tuple[str, ...]
     ages: Tensor
 
+    @abstractmethod
     def raw(self, x: Float[Tensor, "n 3 s s"]) -> dict[str, Tensor]:
         """What is learnt, by task: ``parsing`` as n x k x h x w scores, ``landmarks`` as n x 68 x 2
         shares, ``pose`` in radians, ``age`` as probabilities, all else as logits.
@@ -114,7 +116,6 @@ class Generalist(nn.Module):
         Args:
             x: RGB from 0 to 255.
         """
-        raise NotImplementedError
 
     def forward(self, x: Float[Tensor, "n 3 s s"]) -> tuple[Tensor, ...]:
         """The fields of `outputs`, in its order."""

@@ -18,7 +18,7 @@ from lineament.learn.losses.classifier import CosineClassifier
 from lineament.learn.recipes import Comparison, Job, Recipe
 from lineament.learn.recognition.trial import Arm, with_head
 from lineament.learn.recognition.trial import run as compared
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT, SHORT_ON_GPU
 
 CARD = Card(
     slug="adaface",
@@ -46,27 +46,8 @@ RECIPE = Recipe(
     title="the margin of AdaFace, by the embedding's length",
     entry="run",
     baseline="the same softmax without a margin",
-    settings=Settings(
-        steps=800,
-        batch=64,
-        rate=0.003,
-        warm_up=40,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=400,
-    ),
-    gpu=Settings(
-        steps=20_000,
-        batch=512,
-        rate=0.002,
-        warm_up=1_000,
-        weight_decay=0.05,
-        clip=5.0,
-        device="cuda",
-        bfloat16=True,
-        save_every=1_000,
-        measure_every=2_000,
-    ),
+    settings=SHORT,
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
 )
 

@@ -6,7 +6,7 @@ uniform distribution, of those that are not. The score joins the second one's sh
 the right person is believed in.
 
 Source: J. Dan et al., "TopoFR: A Closer Look at Topology Alignment on Face Recognition", NeurIPS
-2024 (arXiv:2410.10587), section 3.3, and the authors' code for its constants; S. Lathuiliere et
+2024 (arXiv:2410.10587), by the authors' code; S. Lathuiliere et
 al., "DeepGUM: Learning Deep Robust Regression with a Gaussian-Uniform Mixture Model", ECCV 2018,
 for the steps of expectation maximisation.
 """

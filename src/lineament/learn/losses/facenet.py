@@ -23,7 +23,7 @@ from lineament.learn.recipes import Comparison, Job, Recipe
 from lineament.learn.recognition.figures import Run, compare, score
 from lineament.learn.recognition.material import gather
 from lineament.learn.recognition.trial import Arm, embed, fit, folder_of, shipped, with_head
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT, SHORT_ON_GPU, Settings
 
 CARD = Card(
     slug="facenet",
@@ -56,15 +56,8 @@ RECIPE = Recipe(
     title="triplets with semi-hard negatives, and their embeddings as 128 bytes",
     entry="run",
     baseline="the same with negatives at random, and a softmax over cosines",
-    settings=Settings(
-        steps=800,
-        batch=64,
-        rate=0.003,
-        warm_up=40,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=400,
-    ),
+    settings=SHORT,
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
 )
 

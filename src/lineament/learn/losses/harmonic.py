@@ -29,22 +29,15 @@ from lineament.learn.recipes import Comparison, Job, Recipe
 from lineament.learn.recognition.figures import Run, compare
 from lineament.learn.recognition.material import Material, gather
 from lineament.learn.recognition.trial import Arm, Learner, Objective, fit, folder_of, shipped
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT, SHORT_ON_GPU, Settings
 
 RECIPE = Recipe(
     slug="facenet-harmonic",
     title="a new network for the gallery of an old one",
     entry="run",
     baseline="the same training without the old network's embeddings, and the old network alone",
-    settings=Settings(
-        steps=800,
-        batch=64,
-        rate=0.003,
-        warm_up=40,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=400,
-    ),
+    settings=SHORT,
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
     of=("facenet",),
 )

@@ -7,8 +7,8 @@ makes it recognisable.
 
 Source: J. C. L. Chai, T.-S. Ng, C.-Y. Low, J. Park, A. B. J. Teoh, "Recognizability Embedding
 Enhancement for Very Low-Resolution Face Recognition and Quality Estimation", CVPR 2023
-(arXiv:2304.10066), section 3; S. Woo et al., "CBAM: Convolutional Block Attention Module", ECCV
-2018, for the two kinds of attention.
+(arXiv:2304.10066), by what others report of it; S. Woo et al., "CBAM: Convolutional Block Attention
+Module", ECCV 2018, for the two kinds of attention.
 
 We had a summary of the paper, without its equations: it says which distances raise and lower the
 index, that the index is regressed by a smooth L1 with beta 0.75, that an index has to deviate from

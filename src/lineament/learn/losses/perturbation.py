@@ -1,7 +1,7 @@
 """Random structure perturbation (RSP) of TopoFR: a share of the faces is changed, each in one way.
 
 Source: J. Dan et al., "TopoFR: A Closer Look at Topology Alignment on Face Recognition", NeurIPS
-2024 (arXiv:2410.10587), section 3.2; the amounts are those of the authors' code, whose lengths are
+2024 (arXiv:2410.10587); the amounts are those of the authors' code, whose lengths are
 pixels of faces of 112.
 """
 

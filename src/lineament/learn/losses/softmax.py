@@ -11,7 +11,7 @@ from lineament.learn.losses.baselines import cosines, plain
 from lineament.learn.losses.classifier import CosineClassifier as CosineClassifier
 from lineament.learn.recipes import Comparison, Job, Recipe
 from lineament.learn.recognition.trial import run as compared
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT, SHORT_ON_GPU
 
 CARD = Card(
     slug="softmax",
@@ -36,27 +36,8 @@ RECIPE = Recipe(
     title="softmax over scaled cosines",
     entry="run",
     baseline="plain softmax, with lengths and biases",
-    settings=Settings(
-        steps=800,
-        batch=64,
-        rate=0.003,
-        warm_up=40,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=400,
-    ),
-    gpu=Settings(
-        steps=20_000,
-        batch=512,
-        rate=0.002,
-        warm_up=1_000,
-        weight_decay=0.05,
-        clip=5.0,
-        device="cuda",
-        bfloat16=True,
-        save_every=1_000,
-        measure_every=2_000,
-    ),
+    settings=SHORT,
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
 )
 

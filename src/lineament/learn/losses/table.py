@@ -6,34 +6,15 @@ from lineament.learn.losses import adaface, arcface, cosface, sphereface
 from lineament.learn.losses.baselines import cosines, plain
 from lineament.learn.recipes import Comparison, Job, Recipe
 from lineament.learn.recognition.trial import run as compared
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT, SHORT_ON_GPU
 
 RECIPE = Recipe(
     slug="losses",
     title="softmax, plain and over cosines, and four margins",
     entry="run",
     baseline="softmax over cosines without a margin",
-    settings=Settings(
-        steps=800,
-        batch=64,
-        rate=0.003,
-        warm_up=40,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=400,
-    ),
-    gpu=Settings(
-        steps=20_000,
-        batch=512,
-        rate=0.002,
-        warm_up=1_000,
-        weight_decay=0.05,
-        clip=5.0,
-        device="cuda",
-        bfloat16=True,
-        save_every=1_000,
-        measure_every=2_000,
-    ),
+    settings=SHORT,
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
     of=("softmax", "sphereface", "cosface", "arcface", "adaface"),
 )

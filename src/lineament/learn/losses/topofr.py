@@ -5,7 +5,7 @@ draws the persistence diagram of their embeddings (`persistence`) to that of the
 SDE (structure damage estimation, `damage`) weights each face's loss by the harm that it does.
 
 Source: J. Dan et al., "TopoFR: A Closer Look at Topology Alignment on Face Recognition", NeurIPS
-2024 (arXiv:2410.10587), section 3.
+2024 (arXiv:2410.10587), by its abstract and the authors' code.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lineament.learn.losses.perturbation import perturbed
 from lineament.learn.recipes import Comparison, Job, Recipe
 from lineament.learn.recognition.trial import Arm, Learner, with_head
 from lineament.learn.recognition.trial import run as compared
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT, SHORT_ON_GPU
 
 CARD = Card(
     slug="topofr",
@@ -42,9 +42,9 @@ CARD = Card(
     code="github.com/modelscope/facechain",
     deviations=(
         "In the recipe the scale is 16, not 64: a run this short hardly starts at 64.",
-        "The input space holds the faces as they are before the perturbation, as in the paper; in "
+        "The input space holds the faces as they are before the perturbation; in "
         "the authors' code the perturbation overwrites them.",
-        "The probability of the right person enters the score as it is, as in the paper; in the "
+        "The probability of the right person enters the score as it is; in the "
         "authors' code it is cut to a whole number, and so to 0.",
         "Entropies enter the mixture with both signs each; the authors' code turns every second "
         "one, so that a score depends on a face's place in the batch.",
@@ -67,15 +67,8 @@ RECIPE = Recipe(
     title="the topology of the pictures kept, and hard faces first, under ArcFace",
     entry="run",
     baseline="either part alone, and ArcFace alone",
-    settings=Settings(
-        steps=800,
-        batch=64,
-        rate=0.003,
-        warm_up=40,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=400,
-    ),
+    settings=SHORT,
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
 )
 

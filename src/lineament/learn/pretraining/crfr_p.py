@@ -1,7 +1,7 @@
 """CRFR-P: hide one facial region wholly, and the same share of every other.
 
 Source: G. Wang et al., "FSFM: A Generalizable Face Security Foundation Model via Self-Supervised
-Facial Representation Learning", CVPR 2025 (arXiv:2412.12032), section 3.2 (Covering a Random Facial
+Facial Representation Learning", CVPR 2025 (arXiv:2412.12032) (Covering a Random Facial
 Region followed by Proportional masking); ties and rounding as in the authors' code.
 """
 

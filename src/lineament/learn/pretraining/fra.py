@@ -5,7 +5,7 @@ and for each of K regions, whose heatmaps come of no labels: they are clusters o
 and which place belongs to which is learnt from the slow copy's balanced assignment.
 
 Source: Z. Gao, I. Patras, "Self-Supervised Facial Representation Learning with Facial Region
-Awareness", CVPR 2024 (arXiv:2403.02138), section 3; constants as in the authors' code.
+Awareness", CVPR 2024 (arXiv:2403.02138); constants as in the authors' code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The network of FRA: a map of features, heatmaps of facial regions, and what is compared of them.
 
 Source: Z. Gao, I. Patras, "Self-Supervised Facial Representation Learning with Facial Region
-Awareness", CVPR 2024 (arXiv:2403.02138), section 3; sizes and norms of the heads as in the authors'
+Awareness", CVPR 2024 (arXiv:2403.02138); sizes and norms of the heads as in the authors'
 code.
 """
 

@@ -6,7 +6,7 @@ completes the features, which a projector and a predictor turn into what a slow 
 whole face.
 
 Source: G. Wang et al., "FSFM: A Generalizable Face Security Foundation Model via Self-Supervised
-Facial Representation Learning", CVPR 2025 (arXiv:2412.12032), section 3; constants as in the
+Facial Representation Learning", CVPR 2025 (arXiv:2412.12032); constants as in the
 authors' code.
 """
 

@@ -9,7 +9,7 @@ Here the collection is one with known faults: strangers' faces put into folders,
 folders cut in two. So each round's cleaning is measured, as well as what is learnt from it.
 
 Source: Z. Zhu et al., "WebFace260M: A Benchmark Unveiling the Power of Million-Scale Deep Face
-Recognition", CVPR 2021 (arXiv:2103.04098), section 3.2.
+Recognition", CVPR 2021 (arXiv:2103.04098).
 """
 
 from __future__ import annotations
