@@ -101,7 +101,8 @@ class Analyzer:
 
         Args:
             detector: slug of a method that detects.
-            embedder: slug of a method that embeds; None where no embeddings are wanted.
+            embedder: slug of a method that embeds, or a file that `lineament train` wrote
+                (``.onnx``); None where no embeddings are wanted.
             want: fields to compute; None means quality, and embeddings where there is an embedder.
             using: slugs of describers to prefer to the default ones, or files that
                 `lineament train` wrote (``.onnx``).
@@ -127,7 +128,7 @@ class Analyzer:
             finder = Search(finder, upright=upright, small_faces=small_faces)
         network = None
         if embedder and any("embeddings" in step.gives for step in chosen):
-            network = method(embedder, "embed").load()(flip=flip, threads=threads)
+            network = _embedder(embedder, flip, threads)
         describers = [
             ours.get(card) or method(card.slug).load()(threads=threads)
             for card in chosen
@@ -191,6 +192,14 @@ def _opened(using: Iterable[str], threads: int | None) -> dict[Card, Describer]:
 
     opened = [open_trained(file, threads=threads) for file in files]
     return {describer.card: describer for describer in opened}
+
+
+def _embedder(name: str, flip: bool, threads: int | None) -> Embedder:
+    if not _is_file(name):
+        return method(name, "embed").load()(flip=flip, threads=threads)
+    from lineament.know.embed.trained import TrainedEmbedder
+
+    return TrainedEmbedder(Path(name), flip=flip, threads=threads)
 
 
 def _step(describer: Describer) -> _Step:

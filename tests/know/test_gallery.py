@@ -265,6 +265,20 @@ def test_consent_is_noted_and_withdrawn(gallery):
         gallery.consent(99, "x")
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_who_withdrew_consent_is_found_no_more(gallery, exact):
+    """Person 1 has faces 1 and 3, person 2 faces 2 and 4."""
+    ones = Embeddings.from_codes(gallery.codes().codes[:1], SPACE)
+    gallery.withdraw(1, "Ada")
+    assert gallery.withdrawn() == {1}
+    (found,) = gallery.search(ones, 2, exact=exact)
+    assert {match.face_id for match in found} == {2, 4}
+    gallery.consent(1, "Ada", "after all")
+    assert gallery.withdrawn() == set()
+    (found,) = gallery.search(ones, 2, exact=exact)
+    assert {match.face_id for match in found} == {1, 3}
+
+
 def test_erasing_waits_for_no_reader_silently(gallery):
     with Gallery.open(gallery.path) as reader:
         reader._db.execute("BEGIN")

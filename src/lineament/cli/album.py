@@ -16,6 +16,7 @@ from lineament.core.cards import method
 from lineament.core.errors import BadInput, GalleryError, MissingFile, NoFace
 from lineament.know.best_face import worth
 from lineament.know.calibrate import calibration_for, own_calibration, unlike
+from lineament.know.calibration import calibration_of
 from lineament.know.gallery import FaceView, Gallery, Person
 from lineament.know.grouping import regroup
 
@@ -50,6 +51,7 @@ def index(options: Namespace) -> int:
     analyzer = analyzer_of(options, options.embedder)
     embedder = analyzer.embedder
     assert embedder is not None
+    calibration_of(embedder.space)  # people are told apart by it: better to fail before the work
     with (
         Gallery.open(
             gallery_path(options), space=embedder.space, dimension=embedder.dimension

@@ -52,7 +52,12 @@ def _networks(parser: argparse.ArgumentParser, *, embedder: bool = True) -> None
     group = parser.add_argument_group("methods (`lineament methods` lists them)")
     group.add_argument("--detector", default="yunet", metavar="SLUG", help="default: yunet")
     if embedder:
-        group.add_argument("--embedder", default="sface", metavar="SLUG", help="default: sface")
+        group.add_argument(
+            "--embedder",
+            default="sface",
+            metavar="METHOD",
+            help="default: sface; or an .onnx file that lineament train made",
+        )
         group.add_argument(
             "--flip", action="store_true", help="embed mirrored faces too: slower, more accurate"
         )
@@ -326,6 +331,23 @@ def _catalogues(commands) -> None:
         metavar="FILE",
         help="the HTML report; default: out/bench-PROTOCOL.html; with --all, the reports' folder",
     )
+    p = _command(
+        commands,
+        "clean",
+        "clean:clean",
+        "find strangers in folders of people, and folders of one person",
+        "For pictures to learn from: a folder a person, or identity.txt. Needs no network that "
+        "was trained on them. No file is moved.",
+    )
+    p.add_argument("folder", type=Path, metavar="FOLDER")
+    p.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="write what stays; as identity.txt in FOLDER, train --faces takes it",
+    )
+    _rate(p)
+    _networks(p)
     p = _command(
         commands,
         "train",

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 from lineament.core.errors import WeightError
 
 KEY = "lineament"
-_Kind = Literal["keypoints", "box", "method"]
+_Kind = Literal["keypoints", "box", "aligned", "method"]
 _NAMED = ("sex", "expression", "attributes", "blendshapes", "parsing")
 
 
@@ -27,7 +27,8 @@ class View:
     Attributes:
         kind: "keypoints", a square with the eyes level, laid by the five points
             (`learn.landmarks.crops.template`); "box", an upright square around the middle of the
-            detector's box; "method", whatever the method's own class makes of it.
+            detector's box; "aligned", the square of `crops.ARCFACE_112`, brought to `size` by
+            averaging; "method", whatever the method's own class makes of it.
         size: side of the square, pixels.
         wider: than the template; or the square's side over the longer side of the box.
         mean: of red, green and blue.
@@ -55,7 +56,8 @@ class Output:
         name: in the ONNX file.
         field: ``landmarks`` (n x p x 2, shares of the square from its middle), ``pose`` (n x 3,
             radians), ``age`` (n or n x 1, years), ``parsing`` (n x k x h x w, scores of classes),
-            or ``sex``, ``expression``, ``attributes`` (n x k, probabilities).
+            ``embeddings`` (n x d, any length), or ``sex``, ``expression``, ``attributes`` (n x k,
+            probabilities).
         names: of the k classes.
         scheme: of landmarks.
     """

@@ -103,7 +103,7 @@ class NamedPeople:
             BadInput: nobody has a name, or the rate cannot be spoken for.
             LineamentError: there is no calibration of the gallery's space.
         """
-        gone = _withdrawn(gallery)
+        gone = gallery.withdrawn()
         known = [p for p in gallery.people() if p.name and p.faces and p.id not in gone]
         if not known:
             raise BadInput("nobody has a name yet; `lineament name PERSON NAME` gives one")
@@ -179,13 +179,3 @@ class NamedPeople:
 def _at_once(a: Track, b: Track) -> bool:
     """Whether two tracks are seen at the same time."""
     return a.first <= b.last and b.first <= a.last
-
-
-def _withdrawn(gallery: Gallery) -> set[int]:
-    """People whose last word on consent is that it has ended."""
-    last = {
-        entry.person_id: entry.event
-        for entry in gallery.log()
-        if entry.person_id is not None and entry.event.startswith("consent")
-    }
-    return {person for person, event in last.items() if event == "consent withdrawn"}

@@ -44,7 +44,7 @@ def open_trained(file: Path, *, threads: int | None = None) -> Describer:
     session = Session(file, threads=threads)
     about = Trained.of(session.metadata, str(file))
     if any(output.field == "embeddings" for output in about.outputs):
-        raise BadInput("makes embeddings, and describes no field of a face", str(file))
+        raise BadInput("makes embeddings: give it to --embedder, not to --using", str(file))
     if about.view.kind == "method":
         return method(about.method).load()(file=file, threads=threads)
     return TrainedNetwork(session, about)

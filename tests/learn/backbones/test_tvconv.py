@@ -116,8 +116,7 @@ def test_what_is_learnt_are_the_maps_and_the_block():
         assert float(weight.grad.abs().sum()) > 0, name
 
 
-def test_the_cost_is_that_of_depthwise_convolutions(monkeypatch):
-    monkeypatch.setattr(tv, "ROWS", FEW)
+def test_the_cost_is_that_of_depthwise_convolutions():
     x = torch.zeros(3, 8, 14, 14)
     made, plain = TVConv(8, 7, 2), depthwise(8, 7, 2)
     assert multiplications(made, x) == multiplications(plain, x) == 3 * 9 * 8 * 7 * 7
@@ -145,17 +144,16 @@ def test_channels_come_in_eights():
     ]  # fmt: skip
 
 
-def test_the_file_holds_kernels_and_not_what_made_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(tv, "ROWS", FEW)
+def test_the_file_holds_kernels_and_not_what_made_them(tmp_path):
     torch.manual_seed(0)
-    net = MobileNetV2(32, 16, 0.1, 2, tv.varying)
+    net = MobileNetV2(32, 16, 0.1, 2, tv.varying, rows=FEW)
     net(torch.randn(8, 3, 32, 32))
     faces = torch.rand(3, 3, 32, 32) * 2 - 1
     path = tmp_path / "net.onnx"
     assert export(net, faces, path) < 1e-4
     kinds = [node.op_type for node in onnx.load(str(path)).graph.node]
     plain = tmp_path / "plain.onnx"
-    export(MobileNetV2(32, 16, 0.1, 2, depthwise), faces, plain)
+    export(MobileNetV2(32, 16, 0.1, 2, depthwise, rows=FEW), faces, plain)
     others = [node.op_type for node in onnx.load(str(plain)).graph.node]
     layers = sum(isinstance(part, TVConv) for part in net.modules())
     assert layers == 3

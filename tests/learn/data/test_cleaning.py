@@ -11,10 +11,12 @@ import pytest
 from sklearn.cluster import DBSCAN
 
 from lineament.core.errors import BadInput
+from lineament.core.verdict import Calibration
 from lineament.learn.data import cleaning
 from lineament.learn.data.cleaning import (
     GONE,
     Limits,
+    calibrated_limits,
     clean,
     dbscan,
     dominant,
@@ -195,3 +197,30 @@ def test_what_cannot_be_cleaned_is_refused():
         limits_of(at(0, 1), np.zeros(2, int))
     with pytest.raises(BadInput, match="two faces"):
         limits_of(at(0, 1), np.arange(2))
+
+
+LADDER = Calibration("x@1", "strangers", 10**6, (1e-1, 1e-2, 1e-3, 1e-4), (0.1, 0.2, 0.3, 0.4))
+
+
+@pytest.mark.parametrize(("count", "same", "doubtful"), [(3, 0.3, 0.3), (21, 0.4, 0.3)])
+def test_more_folders_make_calibrated_limits_stricter(count, same, doubtful):
+    """Of 2 other folders 0.005 a hundredth is expected, more than the rate itself; of 20, 0.0005,
+    whose rung is the next one down. Folders at right angles move nothing."""
+    vectors = np.repeat(np.eye(count, dtype=np.float32), 2, axis=0)
+    found = calibrated_limits(vectors, np.repeat(np.arange(count), 2), LADDER)
+    assert (found.near, found.same, found.doubtful) == (0.3, same, doubtful)
+
+
+def test_folders_that_are_much_alike_here_raise_calibrated_limits():
+    vectors, folders = at(0, 0, 30, 30, 60, 60, 90, 90), np.repeat(np.arange(4), 2)
+    found = calibrated_limits(vectors, folders, LADDER)
+    measured = limits_of(vectors, folders)
+    assert measured.same > 0.8  # half the folders have a neighbour at 30 degrees
+    assert (found.same, found.doubtful) == (measured.same, measured.doubtful)
+
+
+def test_one_folder_has_calibrated_limits_as_well():
+    found = calibrated_limits(at(0, 10, 90), np.zeros(3, np.int64), LADDER)
+    assert (found.near, found.same) == (0.3, 0.3)
+    with pytest.raises(BadInput, match="outside"):
+        calibrated_limits(at(0, 10), np.zeros(2, np.int64), LADDER, 1e-9)

@@ -32,8 +32,8 @@ class OnnxEmbedder:
     card: Card
     template: Template = ARCFACE_112
     dimension: int
-    offset: float = 0.0
-    gain: float = 1.0
+    offset: float | Float32[np.ndarray, "3 1 1"] = 0.0
+    gain: float | Float32[np.ndarray, "3 1 1"] = 1.0
 
     def __init__(self, *, flip: bool = False, batch: int = 16, threads: int | None = None) -> None:
         self.flip = flip

@@ -305,6 +305,10 @@ class Gallery:
             people.face_ids(db, person_id)
             people.log(db, event, person_id, stated_by, note)
 
+    def withdrawn(self) -> set[int]:
+        """People whose last word on consent is that it has ended."""
+        return people.withdrawn(self._db)
+
     def log(self) -> list[LogEntry]:
         """Decisions, consent and erasure, oldest first."""
         rows = self._db.execute("SELECT at, event, person_id, stated_by, note FROM log ORDER BY id")
@@ -368,7 +372,8 @@ class Gallery:
     def search(
         self, embeddings: Embeddings, k: int = 10, *, exact: bool = True
     ) -> list[list[Match]]:
-        """The stored faces most like each given one, best first.
+        """The stored faces most like each given one, best first; those of people who withdrew
+        their consent are left out.
 
         Args:
             embeddings: of the gallery's space.
@@ -383,4 +388,7 @@ class Gallery:
             # Only a convenience for the next time: where nothing can be written, search works too.
             with suppress(OSError, GalleryError), self.writing():
                 self._finder.save()
-        return self._finder.matches(*index.search(embeddings, k, exact=exact))
+        gone = self.withdrawn()
+        hidden = sum(len(people.face_ids(self._db, person)) for person in gone)
+        found = self._finder.matches(*index.search(embeddings, k + hidden, exact=exact))
+        return [[m for m in matches if m.person_id not in gone][:k] for matches in found]

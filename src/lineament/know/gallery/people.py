@@ -272,3 +272,13 @@ def _decisions_of_kind(db: sqlite3.Connection, kind: str) -> list[tuple[int, set
     ):
         sides[decision][side].add(face)
     return [(decision, *both) for decision, both in sides.items()]
+
+
+def withdrawn(db: sqlite3.Connection) -> set[int]:
+    """People whose last word on consent is that it has ended."""
+    rows = db.execute(
+        "SELECT person_id, event FROM log WHERE event LIKE 'consent%' AND person_id IS NOT NULL"
+        " ORDER BY id"
+    )
+    last = dict(rows.fetchall())
+    return {person for person, event in last.items() if event == "consent withdrawn"}

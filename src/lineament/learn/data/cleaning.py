@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int, Int64
 
 from lineament.core.errors import BadInput
+from lineament.core.verdict import Calibration
 
 GONE = -1
 """In place of the person of a face that is taken out."""
@@ -125,6 +126,36 @@ def limits_of(
         doubtful=float(np.quantile(between, max(0.0, 1 - doubtful / others))),
         copied=copied,
     )
+
+
+def calibrated_limits(
+    vectors: Float32[np.ndarray, "n d"],
+    folders: Int[np.ndarray, " n"],
+    calibration: Calibration,
+    false_match_rate: float = 1e-3,
+) -> Limits:
+    """Limits for an embedder whose strangers are known, so that a few folders will do.
+
+    A face is near another from the threshold of the false-match rate. Two folders are one, or in
+    doubt, from where a hundredth, or a twentieth, of a stranger's folder is expected as close; and
+    no earlier than `limits_of` finds, where there are folders enough to tell.
+
+    Raises:
+        BadInput: as `clean` does; or the calibration cannot speak for that rate.
+    """
+    _check(vectors, folders)
+    near = calibration.threshold(false_match_rate)
+    count = len(np.unique(folders))
+
+    def close(share: float) -> float:
+        rate = min(share / max(1, count - 1), false_match_rate)
+        return calibration.threshold(max(rate, calibration.rates[-1]))
+
+    same, doubtful = close(0.01), close(0.05)
+    if 1 < count < len(vectors):
+        found = limits_of(vectors, folders)
+        same, doubtful = max(same, found.same), max(doubtful, found.doubtful)
+    return Limits(near=near, same=same, doubtful=min(doubtful, same))
 
 
 def dominant(

@@ -45,9 +45,9 @@ RECIPE = Recipe(
     settings=Settings(
         steps=300,
         batch=32,
-        rate=0.0002,
+        rate=0.0005,
         warm_up=20,
-        average=0.98,
+        average=0.99,
         clip=1.0,
         bfloat16=True,
         save_every=50,
@@ -63,7 +63,7 @@ WIDTHS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024)
 """Outputs of the full and of each pointwise convolution: as many as SFace has."""
 MIXED = 128
 """Channels that the head mixes the last maps to, before the dense layer over all places."""
-FROZEN = 9
+FROZEN = 5
 """First units, which keep the weights of the closed form. They hold few weights, but their maps are
 large, and much of a step's time would go into them."""
 TAUGHT = 0.4

@@ -30,9 +30,9 @@ RECIPE = Recipe(
     settings=Settings(
         steps=300,
         batch=32,
-        rate=0.0002,
+        rate=0.0005,
         warm_up=20,
-        average=0.98,
+        average=0.99,
         clip=1.0,
         bfloat16=True,
         save_every=50,
@@ -43,7 +43,7 @@ RECIPE = Recipe(
     of=("lineament-s",),
 )
 
-SHARES = (1 / 8, 1 / 2, 1.0)
+SHARES = (1 / 16, 1 / 4, 1.0)
 """Of the faces, rising."""
 SEEN = ("as they are", "made worse")
 

@@ -20,11 +20,11 @@ from lineament.measure.degrade import light, optics, sensor
 
 Pixels = UInt8[np.ndarray, "n h w 3"]
 
-TURN, ZOOM, SHIFT = 0.06, 0.04, 1.5
+TURN, ZOOM, SHIFT = 0.1, 0.04, 1.5
 """Standard deviations: radians, of the scale's logarithm, pixels."""
 LIGHT = 0.2
 """Standard deviation of the logarithm of contrast and brightness."""
-GREY, COVERED, DAMAGED = 0.1, 0.15, 0.5
+GREY, COVERED, DAMAGED = 0.1, 0.25, 0.6
 """Shares of faces."""
 
 

@@ -187,7 +187,7 @@ def shipped(model: nn.Module, material: Material, slug: str, path: Path) -> None
     """
     half = (0.5, 0.5, 0.5)
     example = still(material.choose.pixels[np.arange(4)])
-    view = trained.View(kind="method", size=example.shape[-1], mean=half, std=half)
+    view = trained.View(kind="aligned", size=example.shape[-1], mean=half, std=half)
     given = trained.Output(name="output", field="embeddings")
     about = trained.Trained(method=slug, view=view, outputs=(given,))
     export(model, example, path, about=about)
