@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from lineament.core.errors import UnknownMethod
-from lineament.learn.settings import SHORT, SHORT_ON_GPU, Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, SHORT, SHORT_ON_GPU, Settings
 from lineament.measure.evidence import Result
 
 
@@ -117,7 +117,11 @@ def has_gpu() -> bool:
 
 
 _CALLS = {"Recipe": Recipe, "Settings": Settings}
-_NAMES = {"SHORT": SHORT, "SHORT_ON_GPU": SHORT_ON_GPU}
+_NAMES = {
+    "SHORT": SHORT,
+    "SHORT_ON_GPU": SHORT_ON_GPU,
+    "PRETRAINING_ON_GPU": PRETRAINING_ON_GPU,
+}
 
 
 @cache

@@ -93,3 +93,15 @@ SHORT_ON_GPU = Settings(
     measure_every=2_000,
 )
 """The same for a GPU."""
+PRETRAINING_ON_GPU = Settings(
+    steps=20_000,
+    batch=256,
+    rate=0.001,
+    warm_up=1_000,
+    weight_decay=0.05,
+    clip=5.0,
+    device="cuda",
+    bfloat16=True,
+    save_every=1_000,
+)
+"""Of recipes that learn without labels, and of transformers, which fall apart at a higher rate."""

@@ -29,7 +29,7 @@ from lineament.learn.recipes import Comparison, Job, Recipe
 from lineament.learn.recognition.material import SIZE
 from lineament.learn.recognition.trial import Arm, Learner
 from lineament.learn.recognition.trial import run as compared
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT, SHORT_ON_GPU
 
 CARD = Card(
     slug="tvconv",
@@ -66,15 +66,8 @@ RECIPE = Recipe(
     title="kernels that differ from place to place",
     entry="run",
     baseline="depthwise convolutions in a network as wide and as costly, and in one twice as wide",
-    settings=Settings(
-        steps=800,
-        batch=64,
-        rate=0.003,
-        warm_up=40,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=400,
-    ),
+    settings=SHORT,
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
 )
 

@@ -62,8 +62,9 @@ def distil(
     """
 
     def loss(model: nn.Module, rows: np.ndarray, draw: np.random.Generator) -> Tensor:
-        seen, theirs = worse(faces.squares[rows], draw), torch.from_numpy(faces.targets[rows])
-        return distance(model(seen).float(), theirs)
+        device = next(model.parameters()).device
+        seen = worse(faces.squares[rows], draw).to(device)
+        return distance(model(seen).float(), torch.from_numpy(faces.targets[rows]).to(device))
 
     damaged = worse(choose.squares, np.random.default_rng(0))
 
@@ -90,4 +91,5 @@ def embed(model: nn.Module, crops: UInt8[np.ndarray, "n h w 3"]) -> Float32[np.n
 
 @torch.no_grad()
 def _answers(model: nn.Module, seen: Float32[Tensor, "n 3 h w"]) -> Float32[np.ndarray, "n d"]:
-    return unit(torch.cat([model(part) for part in seen.split(32)]).numpy())
+    device = next(model.parameters()).device
+    return unit(torch.cat([model(part.to(device)).cpu() for part in seen.split(32)]).numpy())

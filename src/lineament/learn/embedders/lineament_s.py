@@ -53,6 +53,18 @@ RECIPE = Recipe(
         save_every=50,
         measure_every=100,
     ),
+    gpu=Settings(
+        steps=40_000,
+        batch=256,
+        rate=0.001,
+        warm_up=1_000,
+        average=0.999,
+        clip=1.0,
+        device="cuda",
+        bfloat16=True,
+        save_every=1_000,
+        measure_every=2_000,
+    ),
     seeds=1,
     sets=("lfw",),
     of=("lineament-s",),
@@ -152,7 +164,7 @@ def make(teacher: Chain, learn: Faces, choose: Faces, seed: int, folder: Path, j
     freeze(student)
     taught = distil(student, learn, choose, replace(job.settings, seed=seed), folder, job.say)
     assert isinstance(taught, Chain)
-    taught.requires_grad_(False)
+    taught.cpu().requires_grad_(False)
     for now, before in zip(taught.parameters(), solved, strict=True):
         now.lerp_(before, 1 - TAUGHT)
     full = Network.open(_written(taught, folder / "lineament_s_32.onnx"))

@@ -47,7 +47,7 @@ from lineament.learn.recognition.figures import score
 from lineament.learn.recognition.material import gather
 from lineament.learn.recognition.trial import Arm, Learner, classify, embed, fit, folder_of
 from lineament.learn.recognition.trial import run as compared
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT_ON_GPU, Settings
 
 RECIPE = Recipe(
     slug="recognizability",
@@ -64,6 +64,7 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=150,
     ),
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
 )
 

@@ -30,7 +30,7 @@ from lineament.learn.pretraining.trial import (
 )
 from lineament.learn.pretraining.trial import run as compared
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, Settings
 from lineament.measure.evidence import Result
 from lineament.measure.linear_probes import effective_rank
 
@@ -71,6 +71,7 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=150,
     ),
+    gpu=PRETRAINING_ON_GPU,
     sets=("celeba64_train", "lfw", "fer2013", "celeba5k", "utkface", "ucla68"),
 )
 

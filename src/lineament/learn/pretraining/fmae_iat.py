@@ -33,7 +33,7 @@ from lineament.learn.pretraining.masked import (
 )
 from lineament.learn.pretraining.material import Material, gather
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, Settings
 
 CARD = Card(
     slug="fmae-iat",
@@ -82,6 +82,7 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=0,
     ),
+    gpu=PRETRAINING_ON_GPU,
     sets=("celeba64_train", "lfw", "fer2013", "celeba5k", "utkface", "ucla68"),
 )
 

@@ -24,7 +24,7 @@ from lineament.learn.pretraining.fra_network import FeatureMap, Head, RegionNetw
 from lineament.learn.pretraining.momentum import Follower, apart
 from lineament.learn.pretraining.sinkhorn import balanced
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, Settings
 
 CARD = Card(
     slug="fra",
@@ -64,6 +64,7 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=0,
     ),
+    gpu=PRETRAINING_ON_GPU,
     sets=("celeba64_train", "lfw", "fer2013", "celeba5k", "utkface", "ucla68"),
 )
 

@@ -38,7 +38,7 @@ from lineament.learn.pretraining.meshes import meshes, region_labels
 from lineament.learn.pretraining.momentum import Follower
 from lineament.learn.pretraining.spoofs import replays
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, Settings
 
 CARD = Card(
     slug="fsfm",
@@ -82,6 +82,7 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=0,
     ),
+    gpu=PRETRAINING_ON_GPU,
     sets=("celeba64_train", "lfw", "fer2013", "celeba5k", "utkface", "ucla68", "antispoof"),
 )
 

@@ -23,7 +23,7 @@ from lineament.learn.data.augment import augmented
 from lineament.learn.pretraining.trial import Arm, encoder, supervised, untrained
 from lineament.learn.pretraining.trial import run as compared
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, Settings
 
 CARD = Card(
     slug="rotnet",
@@ -60,6 +60,7 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=150,
     ),
+    gpu=PRETRAINING_ON_GPU,
     sets=("celeba64_train", "lfw", "fer2013", "celeba5k", "utkface", "ucla68"),
 )
 

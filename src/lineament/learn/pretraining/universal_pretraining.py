@@ -18,7 +18,7 @@ from lineament.learn.pretraining.trial import run as compared
 from lineament.learn.pretraining.trial import supervised, untrained
 from lineament.learn.pretraining.tuning import tuned_runs
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, Settings
 
 CARD = Card(
     slug="universal-pretraining",
@@ -60,6 +60,7 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=150,
     ),
+    gpu=PRETRAINING_ON_GPU,
     sets=("celeba64_train", "lfw", "fer2013", "celeba5k", "utkface", "ucla68"),
 )
 TUNING = Settings(steps=40, batch=64, rate=0.001, warm_up=4, weight_decay=0.05, clip=5.0)

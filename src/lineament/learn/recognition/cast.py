@@ -38,7 +38,7 @@ from lineament.learn.recognition.faulty import (
 from lineament.learn.recognition.figures import Run, compare, score
 from lineament.learn.recognition.material import Material, People, gather
 from lineament.learn.recognition.trial import Arm, embed, fit, shipped, with_head
-from lineament.learn.settings import Settings
+from lineament.learn.settings import SHORT_ON_GPU, Settings
 from lineament.measure.evidence import Result
 from lineament.measure.interval import bootstrap
 
@@ -57,6 +57,7 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=300,
     ),
+    gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
     of=("webface260m",),
 )

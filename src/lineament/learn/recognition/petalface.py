@@ -78,6 +78,17 @@ RECIPE = Recipe(
         clip=5.0,
         measure_every=100,
     ),
+    gpu=Settings(
+        steps=2_000,
+        batch=512,
+        rate=0.001,
+        warm_up=200,
+        weight_decay=0.1,
+        clip=5.0,
+        device="cuda",
+        bfloat16=True,
+        save_every=1_000,
+    ),
     sets=("celeba64_train", "lfw"),
 )
 
