@@ -15,7 +15,11 @@ torch = pytest.importorskip("torch", reason="training needs torch")
 
 from lineament.core.trained import Output, Trained, View  # noqa: E402
 from lineament.know.embed.trained import TrainedEmbedder  # noqa: E402
+from lineament.learn.backbones.iresnet import tiny  # noqa: E402
 from lineament.learn.export import export  # noqa: E402
+from lineament.learn.recognition.crops import shrunk  # noqa: E402
+from lineament.learn.recognition.material import Material, People  # noqa: E402
+from lineament.learn.recognition.trial import embed, shipped  # noqa: E402
 
 PHOTO = next((Path(__file__).parents[2] / "examples" / "album").rglob("*.jpg"))
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
@@ -73,6 +77,19 @@ def test_other_weights_are_another_space(tmp_path):
 def test_a_file_of_another_kind_is_refused_in_one_line(tmp_path):
     with pytest.raises(BadInput, match="makes no embeddings"):
         TrainedEmbedder(write(tmp_path, field="age", view=View(kind="box", size=64)))
+
+
+def test_it_gives_what_the_network_gave_in_training(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 112, 112, 3), np.uint8)
+    small = shrunk(pixels, 64)
+    people = People(small, np.arange(4), "noise")
+    torch.manual_seed(0)
+    model = tiny().eval()
+    shipped(model, Material(people, people, ()), "arcface", tmp_path / "arcface.onnx")
+    embedder = TrainedEmbedder(tmp_path / "arcface.onnx", threads=1)
+    transforms = np.tile(np.eye(2, 3, dtype=np.float32), (4, 1, 1))
+    vectors = embedder(Crops(pixels, transforms, ARCFACE_112.name)).vectors
+    np.testing.assert_allclose(vectors, embed(model, small), atol=1e-4)
 
 
 def test_an_analyzer_embeds_by_a_file(tmp_path):
