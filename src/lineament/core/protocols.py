@@ -60,8 +60,12 @@ class Embedder(Protocol):
     """Turns aligned crops into embeddings of its space."""
 
     template: Template
-    space: str
     dimension: int
+
+    @property
+    def space(self) -> str:
+        """Method and weights; embeddings of other spaces do not compare with these."""
+        ...
 
     def __call__(self, crops: Crops) -> Embeddings: ...
 
