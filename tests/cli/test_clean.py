@@ -29,7 +29,7 @@ def folder(tmp_path):
     ann, ben = portraits("p10"), portraits("p11")
     assert len(ann) >= 4
     assert len(ben) >= 4
-    layout = {"ann": [*ann, portraits("p14")[0]], "ben": ben[:2], "benjamin": ben[2:]}
+    layout = {"ann": [*ann, portraits("p14")[0]], "ben": ben[:2], "ben j.": ben[2:]}
     for name, photos in layout.items():
         (tmp_path / "people" / name).mkdir(parents=True)
         for photo in photos:
@@ -78,6 +78,12 @@ def test_a_list_is_not_written_over(folder, capsys):
     assert main(["clean", str(folder), "--list", str(folder / "mine.txt")]) == 3
     assert "not written over" in capsys.readouterr().err
     assert (folder / "mine.txt").read_text() == "mine"
+
+
+def test_a_list_that_cannot_be_written_is_one_line(folder, capsys):
+    nowhere = folder / "absent" / "list.txt"
+    assert main(["clean", str(folder), "--list", str(nowhere), "--threads", "1"]) == 3
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_folder_without_people_is_refused_in_one_line(tmp_path, capsys):

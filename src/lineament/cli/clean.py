@@ -56,12 +56,20 @@ def clean(options: Namespace) -> int:
         people[seen] = _judged(vectors, folders, limits)
     outcome = _Outcome(options.folder, pictures, pictures.people, people)
     if options.list:
-        options.list.write_text(outcome.listing(), encoding="utf-8")
+        _write(options.list, outcome.listing())
     if options.json:
         print_json(outcome.rows())
     else:
         outcome.print()
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        # A file's name need not be text.
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise BadInput(f"cannot be written: {error.strerror or error}", str(path)) from error
 
 
 def _embedded(
@@ -110,7 +118,7 @@ class _Outcome:
     def listing(self) -> str:
         """What stays, as a list that `learn.data.people.read_people` takes."""
         kept = np.flatnonzero(self.after >= 0).tolist()
-        return "".join(f"{self._inside(row)} {self.after[row]}\n" for row in kept)
+        return "".join(f"{self._inside(row)}\t{self.after[row]}\n" for row in kept)
 
     def rows(self) -> list[dict[str, Any]]:
         """A row a picture."""

@@ -8,10 +8,10 @@ import numpy as np
 
 from lineament.core.errors import BadInput
 from lineament.measure.sets.nouns import LabeledPictures
-from lineament.measure.sets.text import read_lines
+from lineament.measure.sets.text import MAX_LINE, read_lines
 
 LIST = "identity.txt"
-"""Of lines such as ``000001.jpg 2880``."""
+"""Of lines such as ``000001.jpg 2880``; where a tab stands between, names may hold spaces."""
 _PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 
@@ -34,13 +34,18 @@ def read_people(folder: Path) -> LabeledPictures:
 
 def _listed(folder: Path) -> dict[Path, str]:
     named = {}
-    for line in read_lines(folder / LIST):
+    for line in read_lines(folder / LIST, _separator(folder / LIST)):
         line.expect(2)
         # Numbers are padded, so that text is in the order of numbers.
         named[folder / line.name(0)] = f"{line.integer(1, 0):020d}"
     if absent := [path for path in named if not path.is_file()]:
         raise BadInput(f"names {absent[0].name}, and there is no such picture", str(folder / LIST))
     return named
+
+
+def _separator(path: Path) -> str | None:
+    with path.open("rb") as file:
+        return "\t" if b"\t" in file.readline(MAX_LINE) else None
 
 
 def _in_folders(folder: Path) -> dict[Path, str]:
