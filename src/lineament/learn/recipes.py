@@ -15,7 +15,14 @@ from pathlib import Path
 from types import ModuleType
 
 from lineament.core.errors import UnknownMethod
-from lineament.learn.settings import PRETRAINING_ON_GPU, SHORT, SHORT_ON_GPU, Settings
+from lineament.learn.settings import (
+    DISTILLING,
+    DISTILLING_ON_GPU,
+    PRETRAINING_ON_GPU,
+    SHORT,
+    SHORT_ON_GPU,
+    Settings,
+)
 from lineament.measure.evidence import Result
 
 
@@ -121,6 +128,8 @@ _NAMES = {
     "SHORT": SHORT,
     "SHORT_ON_GPU": SHORT_ON_GPU,
     "PRETRAINING_ON_GPU": PRETRAINING_ON_GPU,
+    "DISTILLING": DISTILLING,
+    "DISTILLING_ON_GPU": DISTILLING_ON_GPU,
 }
 
 

@@ -105,3 +105,28 @@ PRETRAINING_ON_GPU = Settings(
     save_every=1_000,
 )
 """Of recipes that learn without labels, and of transformers, which fall apart at a higher rate."""
+DISTILLING = Settings(
+    steps=300,
+    batch=32,
+    rate=0.0002,
+    warm_up=20,
+    average=0.99,
+    clip=1.0,
+    bfloat16=True,
+    save_every=50,
+    measure_every=100,
+)
+"""Of `lineament-s`, and of its making from fewer faces."""
+DISTILLING_ON_GPU = Settings(
+    steps=40_000,
+    batch=256,
+    rate=0.001,
+    warm_up=1_000,
+    average=0.999,
+    clip=1.0,
+    device="cuda",
+    bfloat16=True,
+    save_every=1_000,
+    measure_every=2_000,
+)
+"""The same for a GPU."""

@@ -35,36 +35,15 @@ from lineament.learn.embedders.sface_torch import Chain, read_sface, restored
 from lineament.learn.embedders.worse import still, worse
 from lineament.learn.export import export
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import Settings
+from lineament.learn.settings import DISTILLING, DISTILLING_ON_GPU
 
 RECIPE = Recipe(
     slug="lineament-s",
     title="SFace made small, taught by SFace on generated faces",
     entry="run",
     baseline="SFace, and the narrow network before it was taught",
-    settings=Settings(
-        steps=300,
-        batch=32,
-        rate=0.0002,
-        warm_up=20,
-        average=0.99,
-        clip=1.0,
-        bfloat16=True,
-        save_every=50,
-        measure_every=100,
-    ),
-    gpu=Settings(
-        steps=40_000,
-        batch=256,
-        rate=0.001,
-        warm_up=1_000,
-        average=0.999,
-        clip=1.0,
-        device="cuda",
-        bfloat16=True,
-        save_every=1_000,
-        measure_every=2_000,
-    ),
+    settings=DISTILLING,
+    gpu=DISTILLING_ON_GPU,
     seeds=1,
     sets=("lfw",),
     of=("lineament-s",),

@@ -19,7 +19,7 @@ from lineament.learn.embedders import judge
 from lineament.learn.embedders.lineament_s import TEACHER, Network, agreements, make, teach
 from lineament.learn.embedders.sface_torch import read_sface
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import Settings
+from lineament.learn.settings import DISTILLING, DISTILLING_ON_GPU
 from lineament.measure.evidence import Result
 
 RECIPE = Recipe(
@@ -27,29 +27,8 @@ RECIPE = Recipe(
     title="lineament-s from fewer generated faces",
     entry="run",
     baseline="fewer faces, and SFace",
-    settings=Settings(
-        steps=300,
-        batch=32,
-        rate=0.0002,
-        warm_up=20,
-        average=0.99,
-        clip=1.0,
-        bfloat16=True,
-        save_every=50,
-        measure_every=100,
-    ),
-    gpu=Settings(
-        steps=40_000,
-        batch=256,
-        rate=0.001,
-        warm_up=1_000,
-        average=0.999,
-        clip=1.0,
-        device="cuda",
-        bfloat16=True,
-        save_every=1_000,
-        measure_every=2_000,
-    ),
+    settings=DISTILLING,
+    gpu=DISTILLING_ON_GPU,
     seeds=1,
     sets=("lfw",),
     of=("lineament-s",),
