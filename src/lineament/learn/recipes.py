@@ -21,6 +21,7 @@ from lineament.learn.settings import (
     PRETRAINING_ON_GPU,
     SHORT,
     SHORT_ON_GPU,
+    SHORTER,
     Settings,
 )
 from lineament.measure.evidence import Result
@@ -126,6 +127,7 @@ def has_gpu() -> bool:
 _CALLS = {"Recipe": Recipe, "Settings": Settings}
 _NAMES = {
     "SHORT": SHORT,
+    "SHORTER": SHORTER,
     "SHORT_ON_GPU": SHORT_ON_GPU,
     "PRETRAINING_ON_GPU": PRETRAINING_ON_GPU,
     "DISTILLING": DISTILLING,

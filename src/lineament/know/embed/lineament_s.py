@@ -20,8 +20,8 @@ CARD = Card(
         "The network is SFace's own (arXiv:2205.12010, Apache-2.0) with plain rectifiers and a "
         "head of two factors, solved anew layer by layer as in channel pruning, though no channel "
         "went, then taught by SFace on generated faces (arXiv:1503.02531, arXiv:1904.05068); the "
-        "weights lie between both (arXiv:2109.01903), as far as was best on faces of CelebA, none "
-        "of which was learnt from.",
+        "weights lie half way between both (arXiv:2109.01903): the better of two shares looked at "
+        "on faces of CelebA, none of which was learnt from.",
         "Weights are numbers of 8 bits (arXiv:1712.05877), what flows between layers of 7, so that "
         "processors without dot products of bytes need not overflow.",
     ),

@@ -47,7 +47,7 @@ from lineament.learn.recognition.figures import score
 from lineament.learn.recognition.material import gather
 from lineament.learn.recognition.trial import Arm, Learner, classify, embed, fit, folder_of
 from lineament.learn.recognition.trial import run as compared
-from lineament.learn.settings import SHORT_ON_GPU, Settings
+from lineament.learn.settings import SHORT_ON_GPU, SHORTER
 
 RECIPE = Recipe(
     slug="recognizability",
@@ -55,15 +55,7 @@ RECIPE = Recipe(
     entry="run",
     baseline="ArcFace alone; and without the diversion, without the attention; all see the same "
     "faces of few pixels",
-    settings=Settings(
-        steps=300,
-        batch=64,
-        rate=0.003,
-        warm_up=30,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=150,
-    ),
+    settings=SHORTER,
     gpu=SHORT_ON_GPU,
     sets=("celeba64_train", "lfw", "orl"),
 )

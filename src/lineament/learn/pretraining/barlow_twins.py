@@ -30,7 +30,7 @@ from lineament.learn.pretraining.trial import (
 )
 from lineament.learn.pretraining.trial import run as compared
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import PRETRAINING_ON_GPU, Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, SHORTER, Settings
 from lineament.measure.evidence import Result
 from lineament.measure.linear_probes import effective_rank
 
@@ -62,15 +62,7 @@ RECIPE = Recipe(
     title="cross-correlation of two views brought to the identity",
     entry="run",
     baseline="the same without redundancy reduction, small batches, labels, first weights",
-    settings=Settings(
-        steps=300,
-        batch=64,
-        rate=0.003,
-        warm_up=30,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=150,
-    ),
+    settings=SHORTER,
     gpu=PRETRAINING_ON_GPU,
     sets=("celeba64_train", "lfw", "fer2013", "celeba5k", "utkface", "ucla68"),
 )

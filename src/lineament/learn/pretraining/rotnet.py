@@ -23,7 +23,7 @@ from lineament.learn.data.augment import augmented
 from lineament.learn.pretraining.trial import Arm, encoder, supervised, untrained
 from lineament.learn.pretraining.trial import run as compared
 from lineament.learn.recipes import Comparison, Job, Recipe
-from lineament.learn.settings import PRETRAINING_ON_GPU, Settings
+from lineament.learn.settings import PRETRAINING_ON_GPU, SHORTER, Settings
 
 CARD = Card(
     slug="rotnet",
@@ -51,15 +51,7 @@ RECIPE = Recipe(
     title="which quarter turn a face has",
     entry="run",
     baseline="one turn a face instead of all four, first weights, labels",
-    settings=Settings(
-        steps=300,
-        batch=64,
-        rate=0.003,
-        warm_up=30,
-        weight_decay=0.05,
-        clip=5.0,
-        measure_every=150,
-    ),
+    settings=SHORTER,
     gpu=PRETRAINING_ON_GPU,
     sets=("celeba64_train", "lfw", "fer2013", "celeba5k", "utkface", "ucla68"),
 )
